@@ -1,0 +1,1 @@
+"""Affect-PKD: privileged knowledge distillation for affect, measured when modalities go missing."""
