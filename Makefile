@@ -1,0 +1,33 @@
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser
+SHELL := /bin/bash
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: setup repro test ui lock
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip install --quiet -r requirements.lock
+	touch $@
+
+repro: setup
+	dvc repro
+
+test: setup
+	pytest
+
+ui: setup
+	python -m pipelines.track
+	python -m pipelines.ui
+
+lock: setup # after editing pyproject.toml; torch itself decides about CUDA
+	uv lock --quiet
+	uv export --quiet --no-hashes --no-annotate --no-header --all-groups \
+	  | grep -vE '^(nvidia|triton|cuda)' | sed -E '/^torch==/s/ ;.*//; s/\+cpu//' | uniq > requirements.lock
+	rm uv.lock

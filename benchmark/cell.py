@@ -1,0 +1,153 @@
+"""One cell of the benchmark: the clips of a task, divided for each replica, ready to be trained on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from benchmark import inputs, models, stats
+from benchmark.params import Task, Training
+from benchmark.seeds import seed
+from benchmark.train import Fitted, Replica, batch_orders, pad
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The data of all replicas of one task on one device."""
+
+    name: str  # of the task
+    task: Task
+    training: Training
+    table: inputs.Table
+    replicas: list[Replica]
+    train: list[np.ndarray]  # rows of the table, one array per replica
+    validation: list[np.ndarray]
+    test: list[np.ndarray]
+    device: torch.device
+
+    @property
+    def outputs(self) -> int:
+        return len(self.task.classes) or len(self.task.target)
+
+    def shapes(self, modalities) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(self.table.x[name].shape[1:]) for name in modalities}
+
+    def orders(self) -> Tensor:
+        return batch_orders(self.name, self.replicas, self.train, self.training).to(self.device)
+
+    def view(self, rows: Tensor, modalities) -> dict:
+        """x and visible of rows (...) of the table; only the named modalities."""
+        return {
+            "x": {name: self.table.x[name][rows] for name in modalities},
+            "visible": {name: self.table.visible[name][rows] for name in modalities},
+        }
+
+    def batch(self, rows: Tensor, modalities, labels: Tensor | None = None) -> dict:
+        """A training batch of rows (replicas, B): a view and its targets, standardised by replica for regression."""
+        target = (self.table.target if labels is None else labels)[rows]
+        if self.task.kind == "regression":
+            mean, deviation = self.scale
+            target = (target - mean[:, None]) / deviation[:, None]
+        return self.view(rows, modalities) | {"target": target}
+
+    @property
+    def scale(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of the targets of each replica's training clips: (replicas, outputs) each."""
+        if self.task.kind != "regression":
+            blank = torch.zeros(len(self.replicas), self.outputs, device=self.device)
+            return blank, blank + 1
+        found = [self.table.target[torch.from_numpy(rows).to(self.device)] for rows in self.train]
+        return torch.stack([t.mean(0) for t in found]), torch.stack([t.std(0).clamp_min(1e-6) for t in found])
+
+    def network(self, number: int, modalities, hallucinator: models.Hallucinator | None = None) -> models.Network:
+        """An untrained network of one replica, its weights drawn from (task, fold, seed) and from nothing else."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed("weights", self.name, *self.replicas[number]))
+            network = models.Network(self.shapes(modalities), self.outputs, self.training.encoder, hallucinator)
+        rows = torch.from_numpy(self.train[number]).to(self.device)
+        network = network.to(self.device)
+        for name, encoder in network.encoders.items():
+            encoder.standardise.fit(self.table.x[name][rows])
+        mean, deviation = self.scale
+        network.target_mean.copy_(mean[number])
+        network.target_deviation.copy_(deviation[number])
+        return network
+
+    def judge(self, modalities):
+        """A judge for train.fit: the headline metric of every replica on its own validation clips."""
+        rows = pad(self.validation).to(self.device)
+        shown = self.view(rows, modalities)
+        mean, deviation = (values[:, None] for values in self.scale)
+        truth = self.table.target[rows].cpu().numpy()
+        headline, kind = stats.HEADLINE[self.task.kind], self.task.kind
+
+        def score(run) -> np.ndarray:
+            said = (run(shown["x"], shown["visible"]).prediction * deviation + mean).cpu().numpy()
+            prediction = decide(said, kind)
+            found = np.full(len(self.replicas), np.nan)
+            for number, own in enumerate(self.validation):
+                if np.isfinite(said[number]).all():
+                    pair = truth[number, : len(own)], prediction[number, : len(own)]
+                    found[number] = stats.score(headline, kind, stats.statistics(kind, *pair, self.outputs).sum(0))
+            return found
+
+        return score
+
+
+def load(name: str, task: Task, training: Training, folder: Path, device: torch.device) -> Cell:
+    """A task's inputs, divided by its saved splits for every fold and seed. folder: data/inputs/<task>."""
+    table = inputs.load(task, folder, training.encoder)
+    return prepare(name, task, training, table, pd.read_parquet(folder / "splits.parquet"), device)
+
+
+def prepare(
+    name: str, task: Task, training: Training, table: inputs.Table, splits: pd.DataFrame, device: torch.device
+) -> Cell:
+    """Divide a task's table by its saved splits, for every fold and seed."""
+    folds = sorted(splits.fold.unique())
+    rows = {
+        (fold, role): table.positions(splits.clip_id[(splits.fold == fold) & (splits.role == role)])
+        for fold in folds
+        for role in ("train", "validation", "test")
+    }
+    replicas = [Replica(int(fold), number) for fold in folds for number in training.seeds]
+    moved = table._replace(
+        x={key: value.to(device) for key, value in table.x.items()},
+        visible={key: value.to(device) for key, value in table.visible.items()},
+        target=table.target.to(device),
+        clean=None if table.clean is None else table.clean.to(device),
+    )
+    parts = ([rows[replica.fold, role] for replica in replicas] for role in ("train", "validation", "test"))
+    return Cell(name, task, training, moved, replicas, *parts, device)
+
+
+def decide(prediction: np.ndarray, kind: str) -> np.ndarray:
+    """Class index of the largest logit (..., classes) -> (...); values (..., targets) stay as they are."""
+    return prediction if kind == "regression" else prediction.argmax(-1)
+
+
+def stack(modules: list[nn.Module]) -> dict[str, Tensor]:
+    """The weights of untrained modules in the form train.fit returns them."""
+    states = [module.state_dict() for module in modules]
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+
+
+def card(cell: Cell, name: str, fitted: Fitted | None = None) -> dict:
+    """What saved weights are: enough to rebuild the networks and to tell how each replica was selected."""
+    replicas = [replica._asdict() for replica in cell.replicas]
+    if fitted:
+        for entry, epoch, score in zip(replicas, fitted.epoch.tolist(), fitted.score.tolist(), strict=True):
+            entry |= {"epoch": epoch, "validation": score if np.isfinite(score) else None}
+            entry["status"] = "ok" if epoch else "diverged"
+    return {
+        "task": cell.name,
+        "name": name,
+        "definition": cell.task.model_dump(exclude={"methods"}),
+        "training": cell.training.model_dump() | {"selection": "best headline metric on the validation subjects"},
+        "shapes": {key: list(shape) for key, shape in cell.shapes(cell.table.x).items()},
+        "device": cell.device.type,
+        "replicas": replicas,
+    }

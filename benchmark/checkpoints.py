@@ -1,0 +1,28 @@
+"""Trained replicas on disk: safetensors and a JSON card that says what they are."""
+
+import json
+import os
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmark.files import write_json
+
+
+def save(folder: Path, state: dict[str, Tensor], card: dict) -> None:
+    """Write weights.safetensors and card.json; a half-written file never carries the final name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    save_file(tensors, folder / "weights.tmp")
+    os.replace(folder / "weights.tmp", folder / "weights.safetensors")
+    write_json(folder / "card.json", card)
+
+
+def load(folder: Path) -> tuple[dict[str, Tensor], dict]:
+    """(state, card) as saved."""
+    return load_file(folder / "weights.safetensors"), read_card(folder)
+
+
+def read_card(folder: Path) -> dict:
+    return json.loads((folder / "card.json").read_text())

@@ -1,0 +1,59 @@
+"""From trained networks to the predictions table, the only place scores come from."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmark import missing
+from benchmark.cell import Cell, decide
+from benchmark.models import Network
+
+KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
+
+
+@torch.no_grad()
+def predict(cell: Cell, networks: list[Network], modalities: tuple[str, ...]) -> pd.DataFrame:
+    """Predictions of every replica on its test clips under every condition.
+
+    A row per clip (and target): KEYS, target, truth, prediction (class index or value), and for classes the
+    probability of each, p0, p1, ... A condition that hides all a network could see, of a clip or of all, has no row.
+    """
+    parts = []
+    for name, visible in missing.conditions(modalities).items():
+        for number, network in enumerate(networks):
+            rows = torch.from_numpy(cell.test[number]).to(cell.device)
+            view = missing.hide(cell.view(rows, network.inputs), visible)
+            kept = missing.anything(view)
+            if kept.any():
+                said = network(**view).prediction * network.target_deviation + network.target_mean
+                parts.append(rows_of(cell, number, rows[kept], said[kept]).assign(condition=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def rows_of(cell: Cell, number: int, rows: torch.Tensor, said: torch.Tensor) -> pd.DataFrame:
+    """The rows of one replica: fold, seed, clip_id, subject_id, target, truth, prediction, probabilities."""
+    index = rows.cpu().numpy()
+    replica, kind = cell.replicas[number], cell.task.kind
+    keys = {
+        "fold": replica.fold,
+        "seed": replica.seed,
+        "clip_id": cell.table.clip_id[index],
+        "subject_id": cell.table.subject_id[index],
+    }
+    truth, values = cell.table.target[rows].cpu().numpy(), said.cpu().numpy()
+    if kind == "regression":
+        columns = zip(cell.task.target, truth.T, values.T, strict=True)
+        return pd.concat([pd.DataFrame(keys | {"target": t, "truth": a, "prediction": b}) for t, a, b in columns])
+    probability = said.double().softmax(-1).cpu().numpy()
+    found = {"target": cell.task.target[0], "truth": truth, "prediction": decide(values, kind)}
+    return pd.DataFrame(keys | found | {f"p{c}": probability[:, c] for c in range(cell.outputs)})
+
+
+def counts(cell: Cell) -> dict:
+    """What was there to be learnt from and tested on: counts for the record."""
+    absent = {name: int((~mask).sum()) for name, mask in cell.table.visible.items()}
+    return {
+        "clips": len(cell.table.clip_id),
+        "subjects": len(np.unique(cell.table.subject_id)),
+        "absent": absent,
+    }

@@ -1,0 +1,113 @@
+"""What networks read: the clips of a task as tensors, gathered once from its dataset."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from benchmark.files import write_json
+from benchmark.params import Task
+
+
+class Table(NamedTuple):
+    """The clips of one task that can be used; N clips."""
+
+    clip_id: np.ndarray  # (N,) str
+    subject_id: np.ndarray  # (N,) str, the group that is never split
+    x: dict[str, Tensor]  # modality -> (N, ...) float32, NaN where not measured
+    visible: dict[str, Tensor]  # modality -> (N,) bool, false where the modality is absent
+    target: Tensor  # (N,) class index, or (N, targets) float32
+    clean: Tensor | None  # the same without label noise, known only for synthetic recordings
+
+    def positions(self, clip_ids) -> np.ndarray:
+        """Row numbers of the given clips; those that were dropped are passed over."""
+        rows = pd.Series(np.arange(len(self.clip_id)), index=self.clip_id)
+        return rows.reindex(clip_ids).dropna().astype(int).to_numpy()
+
+
+def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataFrame:
+    """Write a task's inputs to folder; returns its clips, usable or not, for splitting.
+
+    prepared, features: data/{prepared,features}/<dataset>. Clips without any prevalent modality are dropped, with
+    their number in source.json.
+    """
+    clips = pd.read_parquet(prepared / "clips.parquet")
+    clips = clips[wanted(task, clips)].reset_index(drop=True)
+    if (prepared / "clean.parquet").exists():
+        clean = pd.read_parquet(prepared / "clean.parquet").set_index("clip_id").loc[clips.clip_id]
+        clips = clips.assign(**{f"clean_{name}": clean[name].to_numpy() for name in task.target})
+    arrays, names = {}, {}
+    for modality in (*task.prevalent, *task.privileged):
+        arrays[modality], clips[f"has_{modality}"], names[modality] = rows_of(features / modality, clips.clip_id)
+    usable = clips[[f"has_{name}" for name in task.prevalent]].any(axis=1).to_numpy()
+    for modality, array in arrays.items():
+        np.save(folder / f"{modality}.npy", array[usable])
+        write_json(folder / f"{modality}.json", names[modality])
+    clips[usable].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
+    source = json.loads((prepared / "source.json").read_text())
+    write_json(folder / "source.json", source | {"dropped_without_prevalent": int((~usable).sum())})
+    return clips
+
+
+def wanted(task: Task, clips: pd.DataFrame) -> np.ndarray:
+    """Which clips belong to the task: labelled, and of one of its classes."""
+    if task.kind == "regression":
+        return clips[task.target].notna().all(axis=1).to_numpy()
+    return clips[task.target[0]].isin(task.classes).to_numpy()
+
+
+def rows_of(folder: Path, clip_ids: pd.Series) -> tuple[np.ndarray, np.ndarray, dict]:
+    """(features (N, segments + 1, features), presence (N,), names) of the given clips in the given order."""
+    index = pd.read_parquet(folder / "index.parquet")
+    rows = pd.Series(np.arange(len(index)), index=index.clip_id).loc[clip_ids].to_numpy()
+    packed = np.load(folder / "features.npy", mmap_mode="r")
+    return packed[rows], index.present.to_numpy()[rows], json.loads((folder / "names.json").read_text())
+
+
+def load(task: Task, folder: Path, encoder: str) -> Table:
+    """The inputs of a task as its networks read them. folder: data/inputs/<task>."""
+    clips = pd.read_parquet(folder / "clips.parquet")
+    shape = pool if encoder == "pooled" else spread
+    modalities = (*task.prevalent, *task.privileged)
+    x = {}
+    for name in modalities:
+        segment = len(json.loads((folder / f"{name}.json").read_text())["segment"])
+        x[name] = torch.from_numpy(shape(np.load(folder / f"{name}.npy", mmap_mode="r"), segment))
+    clean = [f"clean_{name}" for name in task.target]
+    return Table(
+        clip_id=clips.clip_id.to_numpy(),
+        subject_id=clips.subject_id.to_numpy(),
+        x=x,
+        visible={name: torch.from_numpy(clips[f"has_{name}"].to_numpy()) for name in modalities},
+        target=targets(task, clips[task.target].to_numpy(float)),
+        clean=targets(task, clips[clean].to_numpy(float)) if clean[0] in clips else None,
+    )
+
+
+def targets(task: Task, labels: np.ndarray) -> Tensor:
+    """Class index of the nearest of the task's label values (exact for real labels), or the values themselves."""
+    if task.kind == "regression":
+        return torch.from_numpy(labels.astype(np.float32))
+    return torch.from_numpy(np.abs(labels - np.asarray(task.classes)).argmin(axis=1))
+
+
+def pool(packed: np.ndarray, segment: int) -> np.ndarray:
+    """Mean and deviation over segments of the first `segment` columns, beside the clip-level row."""
+    values = packed[:, :-1, :segment].astype(np.float64)
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    mean = np.where(known, values, 0).sum(axis=1) / np.maximum(count, 1)
+    deviation = np.sqrt((np.where(known, values - mean[:, None], 0) ** 2).sum(axis=1) / np.maximum(count, 1))
+    mean[count == 0] = deviation[count == 0] = np.nan
+    return np.concatenate([mean, deviation, packed[:, -1, segment:]], axis=1).astype(np.float32)
+
+
+def spread(packed: np.ndarray, segment: int) -> np.ndarray:
+    """Every segment beside a copy of the clip-level row: (N, segments, features)."""
+    filled = np.array(packed[:, :-1])
+    filled[:, :, segment:] = packed[:, -1:, segment:]
+    return filled

@@ -1,0 +1,35 @@
+"""Structural distillation by optimal transport between anchored similarities (PKDOT, arXiv 2401.15489, section 3)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+from torch import Tensor
+
+from benchmark import ot
+from benchmark.models import Output
+
+
+class Options(BaseModel, extra="forbid"):
+    weight: float = Field(0.6, ge=0, description="lambda of the published loss; the term is a sum over k anchors")
+    k: int = Field(30, ge=1, description="anchors a clip; at most the batch less one")
+    epsilon: float = Field(0.01, gt=0, description="entropic regulariser: the squared blur of the published loss")
+    anchors: Literal[ot.ANCHORS] = Field("dissimilar", description="which columns of the teacher's similarities")
+    shift: Literal[ot.SHIFTS] = Field("affine", description="1 + S; or S less its minimum, detached or as released")
+    coupling: Literal[ot.COUPLINGS] = Field("ot", description="transport, clip by clip, or transport on equal anchors")
+    debias: bool = Field(True, description="subtract the self-transport of either side")
+    iterations: int = Field(8, ge=1, description="Sinkhorn steps at the last of the annealed regularisers")
+
+
+def loss(student: Output, teacher: Output, options: Options, kind: str) -> Tensor:
+    """Debiased Sinkhorn divergence of the rows of anchored cosine matrices of z (B, WIDTH) -> scalar, 0 to 2k."""
+    return ot.structure_loss(
+        teacher.z,
+        student.z,
+        k=options.k,
+        epsilon=options.epsilon,
+        anchors=options.anchors,
+        shift_rule=options.shift,
+        coupling=options.coupling,
+        debias=options.debias,
+        iterations=options.iterations,
+    )

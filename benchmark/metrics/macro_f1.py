@@ -1,0 +1,13 @@
+"""Mean F1 over the classes that occur or are predicted."""
+
+import numpy as np
+
+KINDS = ("classification", "ordinal")
+HIGHER_IS_BETTER = True
+
+
+def score(confusion: np.ndarray, kind: str) -> np.ndarray:
+    """confusion (..., classes, classes), truth by row -> (...), 0 to 1."""
+    seen = confusion.sum(-1) + confusion.sum(-2)
+    f1 = 2 * np.diagonal(confusion, axis1=-2, axis2=-1) / np.where(seen > 0, seen, np.nan)
+    return np.nanmean(f1, axis=-1)

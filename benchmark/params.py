@@ -1,0 +1,236 @@
+"""The schema of params.yaml: every choice a user makes, checked before anything runs."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class BadParams(Exception):
+    """params.yaml is wrong; the text says where, what is allowed and what to do."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Suite(Section):
+    """What `dvc repro` runs: names of entries below."""
+
+    datasets: list[str] = Field(min_length=1)
+    tasks: list[str] = Field(min_length=1)
+    methods: list[str] = Field(min_length=1)
+
+
+class Runtime(Section):
+    """Where it runs. Changes no number, so no stage depends on it."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Literal["auto"] | Positive = "auto"
+
+
+class FaceShows(Section):
+    """How clearly a face shows its state; deviations in units of the effect of the state itself."""
+
+    expressiveness: Annotated[float, Field(ge=0)]  # deviation of the log gain over subjects
+    frequency: Annotated[float, Field(gt=0)]  # how fast an expression bends away from a straight response
+    subject: Annotated[float, Field(ge=0)]  # offsets that belong to the subject
+    clip: Annotated[float, Field(ge=0)]  # offsets common to all units of a clip
+    noise: Annotated[float, Field(ge=0)]  # of each unit
+
+
+class BodyShows(Section):
+    """What bio-signals show, and how clearly."""
+
+    shows: Literal["felt", "hidden", "nothing"]
+    subject: Annotated[float, Field(ge=0)]
+    noise: Annotated[float, Field(ge=0)]
+
+
+class Population(Section):
+    """People and their states; benchmark/synthesis/population.py draws them and defines each number."""
+
+    subjects: Annotated[int, Field(ge=2, le=87)]
+    clips: Annotated[int, Field(ge=5, multiple_of=5)]  # a subject; equally many of each level
+    label_noise: Annotated[float, Field(ge=0)]  # deviation of the label's noise, felt pain having 1
+    icc: Annotated[float, Field(ge=0, le=0.5)]  # share of the variance of felt pain that lies between subjects
+    hidden: Share = 0.0  # share of the variance of felt pain that the face does not show
+    face: FaceShows
+    body: BodyShows
+    seed: int = 0
+
+
+class Dataset(Section):
+    """Recordings in the layout of an owner."""
+
+    layout: str
+    source: Literal["auto", "real", "synthetic"] = "auto"
+    population: str
+    options: dict[str, Any] = {}
+
+
+class Split(Section):
+    """Who is trained on, selected on and tested on; always whole subjects."""
+
+    rule: str
+    folds: Annotated[int, Field(ge=2)] = 5
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: int = 0
+
+
+class Method(Section):
+    """One way to train a student."""
+
+    terms: dict[str, dict[str, Any]] = {}
+    task_weight: Annotated[float, Field(ge=0)] = 1.0
+    tnet: Literal["none", "trained", "random"] = "none"
+    teacher: Literal["trained", "permuted", "untrained"] = "trained"
+    labels: Literal["noisy", "clean"] = "noisy"
+
+
+class Task(Section):
+    """A question asked of a dataset."""
+
+    dataset: str
+    kind: Literal["classification", "ordinal", "regression"]
+    target: list[str] = Field(min_length=1)
+    classes: list[float] = []
+    prevalent: list[str] = Field(min_length=1)
+    privileged: list[str] = Field(min_length=1)
+    split: Split
+    methods: dict[str, Method] = {}
+
+    @model_validator(mode="after")
+    def consistent(self):
+        if (self.kind == "regression") == bool(self.classes):
+            raise ValueError("classes are needed for classification and ordinal tasks, and only there")
+        if self.kind != "regression" and len(self.target) != 1:
+            raise ValueError("a classification or ordinal task has one target")
+        if both := sorted(set(self.prevalent) & set(self.privileged)):
+            raise ValueError(f"{', '.join(both)} cannot be both prevalent and privileged")
+        return self
+
+
+class FeatureSection(Section):
+    """How recordings become numbers; the options of an extractor are defined in its file."""
+
+    segments: Positive
+    max_failure_rate: Share
+    vision: dict[str, Any] = {}
+    biosignal: dict[str, Any] = {}
+    speech: dict[str, Any] = {}
+
+
+class Training(Section):
+    """How every network is trained; the same budget for every method and fold."""
+
+    seeds: list[int] = Field(min_length=1)
+    encoder: Literal["pooled", "temporal"]
+    batch: Annotated[int, Field(ge=2)]
+    epochs: Positive
+    steps: Positive
+    rate: Annotated[float, Field(gt=0)]
+    decay: Annotated[float, Field(ge=0)]
+
+
+class Evaluation(Section):
+    """How scores are summarised."""
+
+    resamples: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Tracking(Section):
+    """Where MLflow shows the runs."""
+
+    experiment: str
+
+
+class Params(Section):
+    suite: Suite
+    runtime: Runtime = Runtime()
+    populations: dict[str, Population]
+    datasets: dict[str, Dataset]
+    tasks: dict[str, Task]
+    features: FeatureSection
+    training: Training
+    methods: dict[str, Method]
+    evaluation: Evaluation
+    tracking: Tracking
+
+    @model_validator(mode="after")
+    def names_exist(self):
+        known = {"datasets": self.datasets, "tasks": self.tasks, "methods": self.methods}
+        for kind, entries in known.items():
+            for name in getattr(self.suite, kind):
+                require(name, entries, f"suite.{kind}")
+        for name, dataset in self.datasets.items():
+            require(dataset.population, self.populations, f"datasets.{name}.population")
+        for name, task in self.tasks.items():
+            require(task.dataset, self.datasets, f"tasks.{name}.dataset")
+            for method in task.methods:
+                require(method, self.methods, f"tasks.{name}.methods")
+            if name in self.suite.tasks and task.dataset not in self.suite.datasets:
+                raise ValueError(f"suite.tasks: {name} needs dataset {task.dataset}; add it to suite.datasets")
+        if "prevalent_only" not in self.suite.methods:
+            raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
+        return self
+
+
+def require(name: str, allowed, where: str) -> None:
+    """ValueError unless the name is one of the allowed ones; it names the nearest."""
+    if name not in allowed:
+        raise ValueError(f"{where}: there is no {name!r}{nearest(name, allowed)}")
+
+
+def nearest(name: str, allowed) -> str:
+    """A hint for a wrong name: the closest allowed one, and all of them."""
+    close = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{hint} allowed: {', '.join(sorted(allowed)) or 'nothing'}"
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml; BadParams tells every mistake in a sentence of its own."""
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BadParams(f"{path} is not valid YAML: {error}") from None
+    return check(Params, raw, path.name)
+
+
+def check(schema: type[BaseModel], raw: Any, where: str) -> Any:
+    """Validate a section; BadParams names the key, the section, the value and what is allowed."""
+    try:
+        return schema.model_validate(raw)
+    except ValidationError as error:
+        raise BadParams("\n".join(sentence(schema, item, where) for item in error.errors())) from None
+
+
+def sentence(schema: type[BaseModel], error: dict, where: str) -> str:
+    """One mistake in words."""
+    path = [str(part) for part in error["loc"]]
+    at = ".".join(path) or "the file"
+    if error["type"] == "extra_forbidden":
+        section = ".".join(path[:-1]) or "the top level"
+        return f"{where}: {section} has no key {path[-1]!r}{nearest(path[-1], keys(schema, error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: {at} is missing"
+    if error["type"] == "value_error":
+        return f"{where}: {at}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
+    return f"{where}: {at} is {error['input']!r}: {error['msg'].lower()}"
+
+
+def keys(schema: Any, path: tuple) -> list[str]:
+    """The keys allowed in the section at `path`, following models and dictionaries of models."""
+    for part in path:
+        if isinstance(schema, type) and issubclass(schema, BaseModel):
+            schema = schema.model_fields[part].annotation
+        else:  # dict[str, Model]
+            schema = schema.__args__[1]
+    return list(schema.model_fields)

@@ -1,0 +1,89 @@
+"""Records: what is known of a method on a task, in JSON. The only source of leaderboard and MLflow."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark import missing, stats
+from benchmark.params import Evaluation, Task
+
+VERSION = 1
+TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "neurokit2",
+    "opencv-python-headless",
+    "librosa",
+    "pot",
+)
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
+
+
+def tables(task: Task, predictions: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Statistics by subject of each condition of one method: condition -> (subjects, seeds, *)."""
+    classes = len(task.classes)
+    groups = predictions.groupby("condition", sort=False)
+    return {name: stats.predicted_statistics(task.kind, rows, classes) for name, rows in groups}
+
+
+def conditions(task: Task, predictions: pd.DataFrame, found: dict[str, np.ndarray], options: Evaluation) -> dict:
+    """Scores with intervals under every condition; a reason where there is nothing to score."""
+    said = {}
+    for name, visible in missing.conditions((*task.prevalent, *task.privileged)).items():
+        entry = {"alias": missing.alias(visible, tuple(task.prevalent), tuple(task.privileged))}
+        if name in found:
+            scored = stats.scores(task.kind, found[name], options.resamples, options.confidence)
+            clips = predictions.clip_id[predictions.condition == name].nunique()
+            entry |= {"clips": clips, "scores": {metric: score._asdict() for metric, score in scored.items()}}
+        else:
+            entry |= {"clips": 0, "reason": "hides everything this model can see"}
+        said[name] = entry
+    return said
+
+
+def replicas(task: Task, predictions: pd.DataFrame, card: dict) -> list[dict]:
+    """One entry per replica: how it was selected and what it scores on its own test clips."""
+    entries = []
+    for entry in card["replicas"]:
+        rows = predictions[(predictions.fold == entry["fold"]) & (predictions.seed == entry["seed"])]
+        scored = {}
+        for name, part in rows.groupby("condition", sort=False):
+            summed = stats.predicted_statistics(task.kind, part, len(task.classes)).sum(0)
+            scored[name] = {m: finite(stats.score(m, task.kind, summed)[0]) for m in stats.metrics(task.kind)}
+        entries.append(entry | {"scores": scored})
+    return entries
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN: an undefined score is null."""
+    return float(value) if np.isfinite(value) else None
+
+
+def comparison(task: Task, own: dict, baseline: dict, teacher: dict, options: Evaluation) -> dict:
+    """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible."""
+    headline = "+".join(task.prevalent)
+    ways = options.resamples, options.confidence
+    if headline not in own:
+        return {}
+    upper = teacher["+".join((*task.prevalent, *task.privileged))]
+    return {
+        "difference": stats.difference(task.kind, own[headline], baseline[headline], *ways)._asdict(),
+        "gap_recovered": stats.gap_recovered(task.kind, own[headline], baseline[headline], upper, *ways)._asdict(),
+    }
+
+
+def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:
+    """The records of the suite, in its order; a listed one that is missing is an error of the pipeline."""
+    return {
+        (task, name): json.loads((folder / task / f"{name}.json").read_text()) for task in tasks for name in methods
+    }

@@ -1,0 +1,72 @@
+"""Figures from records."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from benchmark.report.leaderboard import better, shown_condition, title
+
+# Okabe and Ito's colours, told apart by colour-blind people; markers tell conditions apart in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def scores(records: list[dict], path: Path) -> None:
+    """Scores of one task by method and condition, beside differences to prevalent_only, with intervals."""
+    own = [record for record in records if record["status"] == "ok"]
+    metric = own[0]["headline"]["metric"]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 1.6 + 0.36 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
+    )
+    draw_conditions(left, own, metric)
+    draw_differences(right, own, metric)
+    left.set_yticks(range(len(own)), [record["method"] for record in own])
+    left.invert_yaxis()
+    for axes in (left, right):
+        axes.grid(axis="x", alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    confidence = own[0]["evaluation"]["confidence"]
+    figure.suptitle(f"{title(own[0])}: {metric} ({better(metric)}), {confidence:.0%} intervals over subjects", x=0.5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # no date or version in the file: equal records give equal bytes
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+def draw_conditions(axes, records: list[dict], metric: str) -> None:
+    names = list(records[0]["conditions"])
+    offsets = np.linspace(-0.24, 0.24, len(names))
+    for number, name in enumerate(names):
+        scored = [(y, record["conditions"][name].get("scores")) for y, record in enumerate(records)]
+        found = [(y + offsets[number], s[metric]) for y, s in scored if s and s[metric]["value"] is not None]
+        style = {"color": COLOURS[number % 7], "marker": MARKERS[number % 7], "label": f"sees {name}"}
+        intervals(axes, found, style)
+    axes.set_xlabel(metric)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=len(names), frameon=False)
+
+
+def draw_differences(axes, records: list[dict], metric: str) -> None:
+    axes.axvline(0, color="0.4", linewidth=1)
+    found = [
+        (y, record["difference"])
+        for y, record in enumerate(records)
+        if record["method"] not in ("prevalent_only", "teacher") and record["difference"]["value"] is not None
+    ]
+    intervals(axes, found, {"color": "black", "marker": "o"})
+    axes.set_xlabel(f"{metric}: difference to prevalent_only,\nboth seeing {shown_condition(records[-1])}")
+
+
+def intervals(axes, found: list[tuple[float, dict]], style: dict) -> None:
+    """Points with their intervals; a point alone where there is no interval."""
+    if not found:
+        return
+    heights, marks = zip(*found, strict=True)
+    value = np.array([mark["value"] for mark in marks])
+    low = np.array([mark["value"] if mark["low"] is None else mark["low"] for mark in marks])
+    high = np.array([mark["value"] if mark["high"] is None else mark["high"] for mark in marks])
+    reach = np.maximum([value - low, high - value], 0)
+    axes.errorbar(value, heights, xerr=reach, linestyle="none", capsize=2, markersize=5, linewidth=1, **style)

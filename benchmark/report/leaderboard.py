@@ -1,0 +1,137 @@
+"""The leaderboard: records as tables."""
+
+import pandas as pd
+
+from benchmark import plugins
+
+
+def rows(records: list[dict]) -> pd.DataFrame:
+    """One row per task, method, condition and metric: value, low, high, and the reason where there is no value."""
+    found = []
+    for record in records:
+        keys = {"task": record["task"], "method": record["method"], "provenance": record["provenance"]}
+        if record["status"] != "ok":
+            found.append(keys | {"reason": record["reason"]})
+        for condition, entry in record["conditions"].items():
+            named = keys | {"condition": condition, "alias": entry["alias"], "clips": entry["clips"]}
+            if "reason" in entry:
+                found.append(named | {"reason": entry["reason"]})
+            for metric, score in entry.get("scores", {}).items():
+                found.append(named | {"metric": metric} | score)
+        for name in ("difference", "gap_recovered"):
+            if name in record:
+                condition = record["headline"]["condition"]
+                alias = record["conditions"][condition]["alias"]
+                found.append(keys | {"condition": condition, "alias": alias, "metric": name} | record[name])
+    columns = [
+        "task",
+        "method",
+        "provenance",
+        "condition",
+        "alias",
+        "clips",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "reason",
+    ]
+    return pd.DataFrame(found).reindex(columns=columns).astype({"clips": "Int64"})
+
+
+def markdown(records: list[dict]) -> str:
+    """Every task as two tables: where privileged modalities are absent, and under every condition."""
+    lines = ["# Leaderboard"]
+    for task in dict.fromkeys(record["task"] for record in records):
+        own = [record for record in records if record["task"] == task]
+        lines += ["", f"## {title(own[0])}", "", *explanation(own[0]), "", *headline_table(own)]
+        lines += ["", *condition_table(own)]
+    return "\n".join(lines) + "\n"
+
+
+def title(record: dict) -> str:
+    mark = "SYNTHETIC recordings: " if record["provenance"] == "synthetic" else ""
+    return f"{mark}{record['task']}"
+
+
+def explanation(record: dict) -> list[str]:
+    data, task = record["data"], record["definition"]
+    prevalent, privileged = " and ".join(task["prevalent"]), " and ".join(task["privileged"])
+    return [
+        f"{data['clips']} clips of {data['subjects']} subjects. Prevalent: {prevalent}; privileged: {privileged}.",
+        f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
+        f"over seeds, with {record['evaluation']['confidence']:.0%} BCa",
+        f"bootstrap intervals over subjects. `teacher` sees everything; all others see {prevalent} only.",
+    ]
+
+
+def headline_table(records: list[dict]) -> list[str]:
+    metric, condition = records[0]["headline"]["metric"], records[0]["headline"]["condition"]
+    ok = [record for record in records if record["status"] == "ok"]
+    others = [name for name in ok[0]["conditions"][condition]["scores"] if name != metric]
+    head = ["method", metric, "difference to prevalent_only", "gap recovered", *others]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for record in records:
+        if record["status"] != "ok":
+            lines.append(f"| {record['method']} | not run: {record['reason']} |{' |' * (len(head) - 2)}")
+            continue
+        scores = record["conditions"][shown_condition(record)]["scores"]
+        baseline = record["method"] in ("prevalent_only", "teacher")
+        cells = [
+            record["method"],
+            with_interval(scores[metric]),
+            "" if baseline else with_interval(record["difference"], signed=True),
+            "" if baseline else with_interval(record["gap_recovered"]),
+            *(plain(scores[name]) for name in others),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def shown_condition(record: dict) -> str:
+    """The teacher is shown with everything visible, everyone else with the prevalent modalities alone."""
+    task = record["definition"]
+    if record["method"] == "teacher":
+        return "+".join((*task["prevalent"], *task["privileged"]))
+    return record["headline"]["condition"]
+
+
+def condition_table(records: list[dict]) -> list[str]:
+    """The headline metric under every condition."""
+    metric = records[0]["headline"]["metric"]
+    ok = [record for record in records if record["status"] == "ok"]
+    names = list(ok[0]["conditions"])
+    head = [f"{metric} when visible:", *names]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for record in ok:
+        entries = [record["conditions"][name] for name in names]
+        cells = [with_interval(e["scores"][metric]) if "scores" in e else "nothing to see" for e in entries]
+        lines.append(f"| {record['method']} | {' | '.join(cells)} |")
+    return lines
+
+
+def plain(score: dict) -> str:
+    return "undefined" if score["value"] is None else f"{score['value']:.3f}"
+
+
+def with_interval(score: dict, signed: bool = False) -> str:
+    if score["value"] is None:
+        return "undefined"
+    sign = "+" if signed else ""
+    if score["low"] is None:
+        return f"{score['value']:{sign}.3f}"
+    return f"{score['value']:{sign}.3f} [{score['low']:{sign}.3f}, {score['high']:{sign}.3f}]"
+
+
+def headline_scores(records: list[dict]) -> dict[str, float | None]:
+    """Method -> headline score as the leaderboard shows it: what `dvc metrics` compares."""
+    found = {}
+    for record in records:
+        if record["status"] == "ok":
+            scores = record["conditions"][shown_condition(record)]["scores"]
+            found[record["method"]] = scores[record["headline"]["metric"]]["value"]
+    return found
+
+
+def better(metric: str) -> str:
+    return "higher is better" if plugins.load("metrics", metric).HIGHER_IS_BETTER else "lower is better"

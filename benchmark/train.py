@@ -1,0 +1,115 @@
+"""The only training loop. It trains many replicas of one network at once, each on its own clips."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from benchmark.params import Training
+from benchmark.progress import progress
+from benchmark.seeds import generator
+
+
+class Replica(NamedTuple):
+    """One training run of a cell; the cell is (task, method)."""
+
+    fold: int
+    seed: int
+
+
+class Fitted(NamedTuple):
+    """Trained replicas, each at its best epoch on its validation clips."""
+
+    state: dict[str, Tensor]  # parameter or buffer name -> (replicas, ...)
+    epoch: np.ndarray  # (replicas,) best epoch from 1; 0 when no epoch had a finite score
+    score: np.ndarray  # (replicas,) validation score at that epoch
+
+
+def device(wanted: str) -> torch.device:
+    """auto takes a GPU where there is one; asking for one that is missing is an error of torch."""
+    return torch.device("cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu"))
+
+
+def batch_orders(task: str, replicas: list[Replica], train: list[np.ndarray], training: Training) -> Tensor:
+    """Row numbers of every batch: (replicas, epochs * steps, B), without replacement until the clips run out.
+
+    Drawn from (task, fold, seed) alone, so that every method sees the same batches. B is at most the smallest
+    training fold, so every replica takes the same number of steps of the same size.
+    """
+    size = min(training.batch, *(len(rows) for rows in train))
+    total = training.epochs * training.steps
+    orders = []
+    for replica, rows in zip(replicas, train, strict=True):
+        rng = generator("batches", task, *replica)
+        per_pass = len(rows) // size
+        passes = [rng.permutation(rows)[: per_pass * size] for _ in range(-(-total // per_pass))]
+        orders.append(np.concatenate(passes)[: total * size].reshape(total, size))
+    return torch.from_numpy(np.stack(orders))
+
+
+def pad(rows: list[np.ndarray]) -> Tensor:
+    """Row numbers of unequal length as one tensor (replicas, longest), repeating the last row as filling."""
+    longest = max(map(len, rows))
+    return torch.from_numpy(np.stack([np.pad(r, (0, longest - len(r)), mode="edge") for r in rows]))
+
+
+def fit(
+    modules: list[nn.Module],
+    draw: Callable[[Tensor], dict],
+    orders: Tensor,
+    objective: Callable[[Callable, dict], dict[str, Tensor]],
+    weights: dict[str, float],
+    judge: Callable[[Callable], np.ndarray],
+    training: Training,
+    on_epoch: Callable[[int, dict[str, np.ndarray]], None] = lambda epoch, curves: None,
+    title: str = "training",
+) -> Fitted:
+    """Train one module per replica.
+
+    draw(rows (R, B)) gives a batch with a leading replica axis; objective(call, batch of one replica) gives
+    {term: raw scalar}, and the sum weighted by `weights` is minimised; judge(run) scores the replicas (R,), higher
+    is better, where run(*inputs) applies every replica to its part of the inputs; on_epoch receives the mean raw
+    terms and the validation score of each replica after each epoch.
+    """
+    pattern = modules[0]
+    parameters, buffers = stack_module_state(modules)
+    learnt = [tensor for tensor in parameters.values() if tensor.requires_grad]
+    optimiser = torch.optim.AdamW(learnt, lr=training.rate, weight_decay=training.decay)
+
+    def one(own: dict, fixed: dict, batch: dict) -> dict:
+        return objective(lambda *inputs: functional_call(pattern, (own, fixed), inputs), batch)
+
+    def run(*inputs):
+        with torch.no_grad():
+            return vmap(lambda own, fixed, *given: functional_call(pattern, (own, fixed), given))(
+                parameters, buffers, *inputs
+            )
+
+    best = {name: tensor.detach().clone() for name, tensor in parameters.items()}
+    best_epoch, best_score = np.zeros(len(modules), int), np.full(len(modules), -np.inf)
+    for epoch in progress(range(1, training.epochs + 1), training.epochs, title):
+        totals: dict[str, Tensor] = {}
+        for step in range((epoch - 1) * training.steps, epoch * training.steps):
+            terms = vmap(one)(parameters, buffers, draw(orders[:, step]))
+            optimiser.zero_grad()
+            sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
+            optimiser.step()
+            for term, raw in terms.items():
+                totals[term] = totals.get(term, 0.0) + raw.detach()
+        score = judge(run)
+        better = np.isfinite(score) & (score > best_score)
+        best_epoch[better], best_score[better] = epoch, score[better]
+        for name, tensor in parameters.items():
+            best[name][torch.from_numpy(better)] = tensor.detach()[torch.from_numpy(better)]
+        curves = {term: (total / training.steps).cpu().numpy() for term, total in totals.items()}
+        on_epoch(epoch, curves | {"validation": score})
+    best |= {name: tensor.detach() for name, tensor in buffers.items()}
+    return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan))
+
+
+def replica_state(state: dict[str, Tensor], number: int) -> dict[str, Tensor]:
+    """The weights of one replica, for a plain module's load_state_dict."""
+    return {name: tensor[number] for name, tensor in state.items()}

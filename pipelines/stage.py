@@ -1,0 +1,55 @@
+"""What every stage shares: where things lie, how params are read, how errors are told."""
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("POT_BACKEND_DISABLE_JAX", "1")
+os.environ.setdefault("POT_BACKEND_DISABLE_TENSORFLOW", "1")
+
+import typer
+
+from benchmark import params as schema
+from benchmark.types import WrongTree
+
+PARAMS = Path("params.yaml")
+DATA = Path("data")
+RAW, SYNTHETIC, PREPARED, FEATURES, INPUTS = (
+    DATA / name for name in ("raw", "synthetic", "prepared", "features", "inputs")
+)
+RESULTS = Path("results")
+PLAN, MODELS, PREDICTIONS, RECORDS, FIGURES = (
+    RESULTS / name for name in ("plan", "models", "predictions", "records", "figures")
+)
+
+
+class Failure(Exception):
+    """A stage that cannot go on; the text says what, where and what to do."""
+
+
+def params() -> schema.Params:
+    """The whole of params.yaml, checked. A stage uses only the sections that dvc.yaml lists for it."""
+    return schema.load(PARAMS)
+
+
+def planned(*parts: str) -> dict:
+    """One resolved entry of the plan: planned("tasks", task) and so on."""
+    return json.loads(PLAN.joinpath(*parts).with_suffix(".json").read_text())
+
+
+def task_of(name: str) -> schema.Task:
+    return schema.Task.model_validate(planned("tasks", name))
+
+
+def run(main: Callable) -> None:
+    """Run a stage from the command line; what a user can mend is one sentence, not a traceback."""
+    warnings.filterwarnings("ignore", message=".*batching rule.*")
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app(standalone_mode=False)
+    except (schema.BadParams, WrongTree, Failure) as error:
+        sys.exit(f"error: {error}")
