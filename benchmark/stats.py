@@ -1,11 +1,11 @@
 """Scores and their intervals. Subjects are the sampling unit; every score comes from additive statistics of clips."""
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap
 
 from benchmark import plugins
 from benchmark.seeds import generator
@@ -72,6 +72,8 @@ def interval(
     tables: each (subjects, seeds, *), the same subjects in the same order; statistic receives each table summed
     over the drawn subjects with a leading axis of draws. (BCa: Efron 1987, JASA 82.)
     """
+    from scipy.stats import bootstrap  # 2 s that training does not need
+
     people = len(tables[0])
     flat = [table.reshape(people, -1) for table in tables]
 
@@ -88,16 +90,18 @@ def interval(
         return Interval(None, reason="undefined: truth or prediction has no spread")
     if people < 3:
         return Interval(value, reason=f"no interval from {people} subjects")
-    found = bootstrap(
-        (np.arange(people),),
-        drawn,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="BCa",
-        vectorized=True,
-        batch=500,
-        rng=generator("bootstrap", people, resamples),
-    )
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # a degenerate interval is reported below, in words
+        warnings.simplefilter("ignore")
+        found = bootstrap(
+            (np.arange(people),),
+            drawn,
+            n_resamples=resamples,
+            confidence_level=confidence,
+            method="BCa",
+            vectorized=True,
+            batch=500,
+            rng=generator("bootstrap", people, resamples),
+        )
     low, high = found.confidence_interval
     if not (np.isfinite(low) and np.isfinite(high)):
         return Interval(value, reason="no interval: the score is the same or undefined for every draw of subjects")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.optim.adamw import adamw
 
 from benchmark.params import Training
 from benchmark.progress import progress
@@ -56,6 +57,27 @@ def pad(rows: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack([np.pad(r, (0, longest - len(r)), mode="edge") for r in rows]))
 
 
+class AdamW:
+    """torch's AdamW (Loshchilov and Hutter 2019, ICLR) without torch.optim.AdamW, whose first step imports
+    torch's compiler: 5 s at the start of every cell."""
+
+    def __init__(self, learnt: list[Tensor], training: Training):
+        self.learnt, self.training = learnt, training
+        self.first, self.second = ([torch.zeros_like(tensor) for tensor in learnt] for _ in range(2))
+        self.steps = [torch.zeros((), device=tensor.device) for tensor in learnt]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move against the gradients, then forget them."""
+        gradients = [tensor.grad for tensor in self.learnt]
+        adamw(
+            self.learnt, gradients, self.first, self.second, [], self.steps, foreach=True, amsgrad=False,
+            beta1=0.9, beta2=0.999, lr=self.training.rate, weight_decay=self.training.decay, eps=1e-8, maximize=False,
+        )  # fmt: skip
+        for tensor in self.learnt:
+            tensor.grad = None
+
+
 def fit(
     modules: list[nn.Module],
     draw: Callable[[Tensor], dict],
@@ -76,8 +98,7 @@ def fit(
     """
     pattern = modules[0]
     parameters, buffers = stack_module_state(modules)
-    learnt = [tensor for tensor in parameters.values() if tensor.requires_grad]
-    optimiser = torch.optim.AdamW(learnt, lr=training.rate, weight_decay=training.decay)
+    optimiser = AdamW([tensor for tensor in parameters.values() if tensor.requires_grad], training)
 
     def one(own: dict, fixed: dict, batch: dict) -> dict:
         return objective(lambda *inputs: functional_call(pattern, (own, fixed), inputs), batch)
@@ -94,7 +115,6 @@ def fit(
         totals: dict[str, Tensor] = {}
         for step in range((epoch - 1) * training.steps, epoch * training.steps):
             terms = vmap(one)(parameters, buffers, draw(orders[:, step]))
-            optimiser.zero_grad()
             sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
             optimiser.step()
             for term, raw in terms.items():

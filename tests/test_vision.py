@@ -12,12 +12,12 @@ from benchmark.types import Unusable, Video
 OPTIONS = vision.Options()
 NAMES = list(vision.definitions().segment)
 MEASURED = {  # the features in which a unit is expected to show
-    "brow_raise": ("brow_dark_y", "brow_down", "glabella_dark_y"),
+    "brow_raise": ("brow_dark_y", "glabella_dark_high"),
     "brow_lower": ("brow_dark_y", "glabella_mean", "glabella_dark_wide"),
     "lid_tighten": ("eye_across", "eye_dark_high", "eye_down"),
     "eye_close": ("eye_dark_y", "eye_across"),
     "nose_wrinkle": ("nose_texture", "nose_down"),
-    "lip_stretch": ("mouth_down", "mouth_texture", "mouth_dark_wide"),
+    "lip_stretch": ("mouth_down", "mouth_texture", "cheek_texture"),  # creases beside the mouth
     "mouth_open": ("mouth_contrast", "mouth_down"),
     "smile": ("cheek_texture", "mouth_dark_y"),
 }

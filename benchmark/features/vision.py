@@ -17,7 +17,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first vid
 VERSION = 1
 LONGER = 320  # px, longer side of the frames that are analysed
 PATIENCE = 3  # frames without a detection after which the whole frame is searched
-NEAR = 48  # px, side of a known face when it is searched again
+NEAR = 44  # px, side of a known face when it is searched again
 CROP = 96  # px, side of the aligned face
 DOWN, ACROSS = np.mgrid[:CROP, :CROP].astype(np.float32)
 COMPLETE = 0.9  # share of the promised frames below which a file counts as truncated
@@ -59,7 +59,7 @@ class Options(pydantic.BaseModel, extra="forbid"):
     rate: float = pydantic.Field(5.0, gt=0, description="analysed frames per second")
     min_frames: int = pydantic.Field(5, ge=2, description="fewest analysed frames of a usable clip")
     min_face: float = pydantic.Field(0.3, ge=0, le=1, description="smallest share of analysed frames with a face")
-    min_detected: float = pydantic.Field(0.1, ge=0, le=1, description="smallest share in which it is also detected")
+    min_detected: float = pydantic.Field(0.2, ge=0, le=1, description="smallest share in which it is also detected")
 
 
 class Tracked(NamedTuple):
