@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,7 @@ def read_shard(path: Path) -> dict | None:
     try:
         with np.load(path, allow_pickle=False) as shard:
             return {"header": str(shard["header"]), "features": shard["features"], "reason": shard["reason"]}
-    except (ValueError, OSError, KeyError, EOFError):
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile):
         return None
 
 

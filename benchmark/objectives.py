@@ -6,7 +6,7 @@ from torch import Tensor
 
 from benchmark import plugins
 from benchmark.models import Output
-from benchmark.params import Method, check
+from benchmark.params import BadParams, Method, check, nearest
 
 
 def task_loss(output: Output, target: Tensor, kind: str) -> Tensor:
@@ -22,6 +22,9 @@ def task_loss(output: Output, target: Tensor, kind: str) -> Tensor:
 
 def options(terms: dict[str, dict], where: str) -> dict[str, object]:
     """The checked options of each loss term; BadParams names a wrong one."""
+    for name in terms:
+        if name not in plugins.names("losses"):
+            raise BadParams(f"{where}: there is no term {name!r}{nearest(name, plugins.names('losses'))}")
     return {
         name: check(plugins.load("losses", name).Options, given, f"{where}.{name}") for name, given in terms.items()
     }

@@ -38,6 +38,7 @@ class FaceShows(Section):
     """How clearly a face shows its state; deviations in units of the effect of the state itself."""
 
     expressiveness: Annotated[float, Field(ge=0)]  # deviation of the log gain over subjects
+    others: Annotated[float, Field(ge=0)]  # deviation of the states that have nothing to do with pain, pain having 1
     frequency: Annotated[float, Field(gt=0)]  # how fast an expression bends away from a straight response
     subject: Annotated[float, Field(ge=0)]  # offsets that belong to the subject
     clip: Annotated[float, Field(ge=0)]  # offsets common to all units of a clip
@@ -215,6 +216,9 @@ def check(schema: type[BaseModel], raw: Any, where: str) -> Any:
 def sentence(schema: type[BaseModel], error: dict, where: str) -> str:
     """One mistake in words."""
     path = [str(part) for part in error["loc"]]
+    if schema is not Params:  # a section of its own: its name is part of the path
+        where, _, name = where.rpartition(": ")
+        path, where = [name, *path], where or "params.yaml"
     at = ".".join(path) or "the file"
     if error["type"] == "extra_forbidden":
         section = ".".join(path[:-1]) or "the top level"

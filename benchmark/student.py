@@ -22,11 +22,11 @@ def networks(cell: Cell, hallucinators: list[Hallucinator] | None) -> list[Netwo
 
 
 def restore(cell: Cell, state: dict[str, Tensor], hallucinators: list[Hallucinator] | None) -> list[Network]:
-    """Trained students in evaluation mode."""
+    """Trained students with their weights."""
     found = networks(cell, hallucinators)
     for number, network in enumerate(found):
         network.load_state_dict(replica_state(state, number))
-    return [network.eval() for network in found]
+    return found
 
 
 def permuted(cell: Cell, targets: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -22,11 +22,11 @@ def networks(cell: Cell) -> list[Network]:
 
 
 def restore(cell: Cell, state: dict[str, Tensor]) -> list[Network]:
-    """Trained teachers in evaluation mode, one per replica."""
+    """Trained teachers with their weights, one per replica."""
     found = networks(cell)
     for number, network in enumerate(found):
         network.load_state_dict(replica_state(state, number))
-    return [network.eval() for network in found]
+    return found
 
 
 def fit(cell: Cell, on_epoch) -> Fitted:
@@ -98,7 +98,7 @@ def hallucinators(cell: Cell, teacher_state: dict[str, Tensor], tnet_state: dict
         wanted = {name: teacher[name] for name in module.state_dict() if name.startswith("encoders.")}
         tnet = {f"tnet.{name}": tensor for name, tensor in replica_state(tnet_state, number).items()}
         module.load_state_dict(wanted | tnet)
-        found.append(module.to(cell.device).eval())
+        found.append(module.to(cell.device))
     return found
 
 

@@ -25,7 +25,7 @@ def test_term_is_a_finite_scalar_that_reaches_the_student_alone(term, kind):
     teacher = Output(*(value.requires_grad_() for value in outputs(0)))
     student = Output(*(value.requires_grad_() for value in outputs(1)))
     loss = term.loss(student, teacher, term.Options(), kind)
-    assert loss.shape == () and loss.isfinite() and float(loss) > 0
+    assert loss.shape == () and loss.isfinite() and loss.item() > 0
     gradients = torch.autograd.grad(loss, list(student), allow_unused=True)
     assert sum(float(g.norm()) for g in gradients if g is not None) > 1e-6
 
@@ -35,7 +35,7 @@ def test_term_is_smallest_at_the_teacher(term, kind):
     teacher = outputs(0)
     same = float(term.loss(Output(*(v.clone() for v in teacher)), teacher, term.Options(), kind))
     assert same <= float(term.loss(outputs(1), teacher, term.Options(), kind))
-    assert same == pytest.approx(0, abs=1e-5)
+    assert same == pytest.approx(0, abs=1e-4)
 
 
 def test_term_can_be_stacked_over_replicas(term):

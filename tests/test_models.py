@@ -59,7 +59,9 @@ def test_a_visible_modality_matters():
 def test_hallucination_fills_only_what_is_hidden():
     teacher, _ = networks()["teacher"]
     imagining, _ = networks()["teacher_hallucinated"]
-    imagining.load_state_dict(teacher.state_dict() | {k: v for k, v in imagining.state_dict().items() if "hallucinator" in k})
+    imagining.load_state_dict(
+        teacher.state_dict() | {k: v for k, v in imagining.state_dict().items() if "hallucinator" in k}
+    )
     shown = view(8)
     torch.testing.assert_close(imagining(**shown).z, teacher(**shown).z)
     shown["visible"]["biosignal"][:4] = False

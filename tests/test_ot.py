@@ -64,9 +64,12 @@ def test_a_permutation_is_transported_onto_itself(clouds):
 
 
 def test_one_dimension_is_sorted():
-    x, y = torch.linspace(0, 1, 20, dtype=torch.float64)[:, None], torch.linspace(2, 5, 20, dtype=torch.float64)[:, None]
-    value = ot.transport(ot.half_squared_distances(x, y.flip(0)), epsilon=1e-4, largest=15.0, iterations=2000)
-    assert float(value) == pytest.approx(float((x - y).square().mean() / 2), abs=1e-3)
+    x, y = (
+        torch.linspace(0, 1, 20, dtype=torch.float64)[:, None],
+        torch.linspace(2, 5, 20, dtype=torch.float64)[:, None],
+    )
+    value = ot.transport(ot.half_squared_distances(x, y.flip(0)), epsilon=1e-3, largest=15.0, iterations=20_000)
+    assert float(value) == pytest.approx(float((x - y).square().mean() / 2), abs=1e-3 * math.log(20))
 
 
 def test_large_epsilon_leaves_half_the_squared_distance_of_means(clouds):
@@ -76,26 +79,28 @@ def test_large_epsilon_leaves_half_the_squared_distance_of_means(clouds):
     assert float(value) == pytest.approx(float((x.mean(0) - y.mean(0)).square().sum() / 2), rel=1e-3)
 
 
-def test_marginals_are_uniform_after_the_default_iterations(embeddings):
+def test_marginals_become_uniform(embeddings):
     teacher, student = (1 + ot.cosine_structure(z) for z in embeddings)
-    _, _, plan = ot.potentials(ot.half_squared_distances(teacher, student), epsilon=0.01, largest=96.0)
-    torch.testing.assert_close(plan.sum(0), torch.full((48,), 1 / 48, dtype=torch.float64))
-    assert float((plan.sum(1) * 48 - 1).abs().max()) < 0.2
+    cost = ot.half_squared_distances(teacher, student)
+    _, _, plan = ot.potentials(cost, epsilon=0.01, largest=96.0, iterations=500)
+    uniform = torch.full((48,), 1 / 48, dtype=torch.float64)
+    torch.testing.assert_close(plan.sum(0), uniform)
+    torch.testing.assert_close(plan.sum(1), uniform, rtol=0.01, atol=0)
 
 
 @pytest.mark.parametrize("coupling", ot.COUPLINGS)
 @pytest.mark.parametrize("anchors", ot.ANCHORS)
 def test_every_option_is_zero_at_identity_and_moves_the_student(embeddings, coupling, anchors):
     teacher, student = embeddings
-    ways = {"coupling": coupling, "anchors": anchors, "k": 10}
-    assert float(ot.structure_loss(teacher, 3 * teacher, **ways)) == pytest.approx(0, abs=1e-6)
+    ways = {"coupling": coupling, "anchors": anchors, "k": 10, "iterations": 300}
+    assert float(ot.structure_loss(teacher, 3 * teacher, **ways)) == pytest.approx(0, abs=1e-4)
     student = student.requires_grad_()
     loss = ot.structure_loss(teacher, student, **ways)
     (gradient,) = torch.autograd.grad(loss, student)
-    assert float(loss) > 0.01 and float(gradient.norm()) > 1e-3 and gradient.isfinite().all()
+    assert loss.item() > 0.01 and float(gradient.norm()) > 1e-3 and gradient.isfinite().all()
 
 
-@pytest.mark.parametrize("shift", ot.SHIFTS)
+@pytest.mark.parametrize("shift", ["affine", "released"])  # a detached minimum makes gradient and slope differ
 @pytest.mark.parametrize("coupling", ["ot", "identity"])
 def test_gradient_is_that_of_finite_differences(embeddings, shift, coupling):
     teacher, student = embeddings[0][:12], embeddings[1][:12]
@@ -108,8 +113,6 @@ def test_gradient_is_that_of_finite_differences(embeddings, shift, coupling):
     direction = torch.randn(student.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     step = 1e-5
     numeric = (loss(student + step * direction) - loss(student - step * direction)) / (2 * step)
-    if shift == "min_detached":  # by design the gradient ignores that the minimum moves
-        pytest.skip("the detached minimum makes the gradient differ from the slope on purpose")
     assert float((gradient * direction).sum()) == pytest.approx(float(numeric), rel=1e-3)
 
 
@@ -136,7 +139,7 @@ def test_degenerate_batches_are_defined(batch):
     same = torch.ones(batch, 4, requires_grad=True)
     loss = ot.structure_loss(torch.ones(batch, 4), same)
     loss.backward()
-    assert float(loss) == pytest.approx(0, abs=1e-5) and same.grad.isfinite().all()
+    assert loss.item() == pytest.approx(0, abs=1e-5) and same.grad.isfinite().all()
 
 
 def test_anchors_follow_the_rule(embeddings):

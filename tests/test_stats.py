@@ -72,7 +72,10 @@ def test_gap_recovered_is_undefined_when_the_teacher_has_no_lead():
 
 
 def test_too_few_subjects_and_no_spread_are_reasons_not_numbers():
-    assert stats.scores("classification", table(0.7, subjects=2), **WAYS)["accuracy"].reason == "no interval from 2 subjects"
+    assert (
+        stats.scores("classification", table(0.7, subjects=2), **WAYS)["accuracy"].reason
+        == "no interval from 2 subjects"
+    )
     constant = np.zeros((5, 1, 3, 3))
     constant[..., 0, 0] = 4
     assert stats.scores("ordinal", constant, **WAYS)["kappa"].value is None

@@ -29,7 +29,7 @@ LOADINGS = {
     "smile": (-0.3, 0.8, 0.0, 0.3),
 }
 STATES = 4
-REST, REACH = 0.38, 0.22  # intensity of a unit in the average state, and its deviation over states
+REST, REACH = 0.42, 0.28  # intensity of a unit in the average state, and its deviation over states
 
 
 class Clip(NamedTuple):
@@ -58,7 +58,7 @@ def _subject(name: str, population: Population, subject: int) -> list[Clip]:
     seen, unseen = np.sqrt(1 - population.hidden), np.sqrt(population.hidden)
     shown, hidden = seen * felt - unseen * other, unseen * felt + seen * other
     body = {"felt": felt, "hidden": hidden, "nothing": rng.normal(size=len(levels))}[population.body.shows]
-    states = np.column_stack([shown, rng.normal(size=(len(levels), STATES - 1))])
+    states = np.column_stack([shown, population.face.others * rng.normal(size=(len(levels), STATES - 1))])
     columns = zip(levels.tolist(), felt.tolist(), states, body.tolist(), strict=True)
     return [Clip(subject, number, *values) for number, values in enumerate(columns)]
 

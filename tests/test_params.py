@@ -1,0 +1,90 @@
+"""params.yaml: what ships is sound, and mistakes are told in a sentence."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark import objectives, params, plugins, records
+
+SHIPPED = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load(SHIPPED.read_text())
+
+
+def mistake(tmp_path, raw) -> str:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.raises(params.BadParams) as error:
+        params.load(tmp_path / "params.yaml")
+    return str(error.value)
+
+
+def test_the_shipped_file_is_sound():
+    loaded = params.load(SHIPPED)
+    for name, method in loaded.methods.items():
+        objectives.options(method.terms, f"methods.{name}.terms")
+    for name, dataset in loaded.datasets.items():
+        params.check(plugins.load("datasets", dataset.layout).Options, dataset.options, name)
+
+
+def test_methods_can_be_told_apart_by_ten_letters():
+    names = [*records.TEACHERS, *params.load(SHIPPED).methods]
+    assert len({name[:10] for name in names}) == len(names)
+
+
+def test_a_misspelt_key_names_the_section_and_the_nearest_key(tmp_path, raw):
+    raw["training"]["epoch"] = 3
+    text = mistake(tmp_path, raw)
+    assert "params.yaml: training has no key 'epoch'" in text and "did you mean 'epochs'?" in text
+
+
+def test_a_misspelt_key_deep_inside_is_found(tmp_path, raw):
+    raw["tasks"]["biovid_level"]["split"]["fold"] = 3
+    assert "tasks.biovid_level.split has no key 'fold'; did you mean 'folds'?" in mistake(tmp_path, raw)
+
+
+def test_a_misspelt_section_is_found(tmp_path, raw):
+    raw["trainings"] = raw.pop("training")
+    text = mistake(tmp_path, raw)
+    assert "the top level has no key 'trainings'; did you mean 'training'?" in text and "training is missing" in text
+
+
+@pytest.mark.parametrize(
+    "path, value, told",
+    [
+        (("training", "batch"), 1, "training.batch is 1: input should be greater than or equal to 2"),
+        (("training", "encoder"), "lstm", "training.encoder is 'lstm': input should be 'pooled' or 'temporal'"),
+        (("methods", "kd", "tnet"), "yes", "methods.kd.tnet is 'yes'"),
+        (("suite", "methods"), ["prevalent_only", "kdott"], "suite.methods: there is no 'kdott'; did you mean 'kdot'?"),
+        (("suite", "methods"), ["kd"], "prevalent_only is the baseline"),
+        (("tasks", "biovid_level", "dataset"), "biovit", "tasks.biovid_level.dataset: there is no 'biovit'"),
+        (("tasks", "biovid_level", "classes"), [], "classes are needed"),
+        (("tasks", "biovid_level", "privileged"), ["vision"], "vision cannot be both prevalent and privileged"),
+        (("populations", "shared", "clips"), 21, "multiple of 5"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, raw, path, value, told):
+    held = raw
+    for key in path[:-1]:
+        held = held[key]
+    held[path[-1]] = value
+    assert told in mistake(tmp_path, raw)
+
+
+def test_a_wrong_option_of_a_loss_term_is_named():
+    with pytest.raises(params.BadParams, match="methods.kdot.terms.kdot has no key 'epsilom'; did you mean 'epsilon'"):
+        objectives.options({"kdot": {"epsilom": 1}}, "methods.kdot.terms")
+
+
+def test_an_unknown_loss_term_lists_what_exists():
+    with pytest.raises(params.BadParams, match="there is no term 'kdto'; did you mean 'kdot'"):
+        objectives.options({"kdto": {}}, "methods.kdot.terms")
+
+
+def test_broken_yaml_is_told(tmp_path):
+    (tmp_path / "params.yaml").write_text("suite: [")
+    with pytest.raises(params.BadParams, match="not valid YAML"):
+        params.load(tmp_path / "params.yaml")

@@ -1,0 +1,71 @@
+"""Tables and figures from records alone."""
+
+import numpy as np
+import pytest
+from test_tracking import record
+
+from benchmark.report import figures, leaderboard
+
+DEFINITION = {"prevalent": ["vision"], "privileged": ["biosignal"], "split": {"rule": "subject_folds"}}
+
+
+@pytest.fixture
+def records():
+    def whole(method, value):
+        own = record(method, value) | {
+            "definition": DEFINITION,
+            "data": {"clips": 9, "subjects": 3},
+            "training": {"seeds": [0, 1]},
+            "evaluation": {"confidence": 0.95},
+        }
+        own["conditions"]["vision+biosignal"] = own["conditions"]["vision"] | {"alias": "all"}
+        return own
+
+    impossible = whole("clean_labels", 0.1) | {
+        "status": "not run", "reason": "labels: clean needs synthetic recordings", "conditions": {}, "replicas": [],
+    }  # fmt: skip
+    for name in ("difference", "gap_recovered"):
+        del impossible[name]
+    return [whole("teacher", 0.8), whole("prevalent_only", 0.4), whole("kd", 0.5), impossible]
+
+
+def test_synthetic_results_say_so_everywhere(records, monkeypatch, tmp_path):
+    assert "## SYNTHETIC recordings: made_up" in leaderboard.markdown(records)
+    assert set(leaderboard.rows(records).provenance) == {"synthetic"}
+    titles = []
+    monkeypatch.setattr("matplotlib.figure.Figure.suptitle", lambda self, text, **_: titles.append(text))
+    figures.scores(records, tmp_path / "made_up.png")
+    assert titles[0].startswith("SYNTHETIC recordings: made_up")
+    real = [own | {"provenance": "real"} for own in records]
+    assert "SYNTHETIC" not in leaderboard.markdown(real)
+
+
+def test_the_table_shows_scores_differences_and_reasons(records):
+    text = leaderboard.markdown(records)
+    assert "| kd | 0.500 [0.400, 0.600] | +0.100 [+0.000, +0.200] | undefined | undefined |" in text
+    assert "| clean_labels | not run: labels: clean needs synthetic recordings |" in text
+    assert "nothing to see" in text and "nan" not in text.lower()
+
+
+def test_the_baseline_is_not_compared_with_itself(records):
+    line = next(line for line in leaderboard.markdown(records).splitlines() if line.startswith("| prevalent_only"))
+    assert line.split("|")[3:5] == ["  ", "  "]
+
+
+def test_every_row_has_a_value_or_a_reason(records):
+    records[2]["gap_recovered"]["reason"] = records[2]["conditions"]["vision"]["scores"]["accuracy"]["reason"] = "why"
+    rows = leaderboard.rows(records)
+    own = rows[rows.method == "kd"]
+    assert (own.value.notna() | own.reason.notna()).all()
+    assert rows[rows.method == "clean_labels"].reason.tolist() == ["labels: clean needs synthetic recordings"]
+
+
+def test_headline_scores_are_those_of_the_table(records):
+    assert leaderboard.headline_scores(records) == {"teacher": 0.8, "prevalent_only": 0.4, "kd": 0.5}
+
+
+def test_equal_records_draw_equal_figures(records, tmp_path):
+    for name in ("one.png", "two.png"):
+        figures.scores(records, tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert np.ptp(figures.plt.imread(tmp_path / "one.png")) > 0.5
