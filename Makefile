@@ -23,8 +23,8 @@ test: setup
 	pytest
 
 ui: setup
-	python -m pipelines.track
-	python -m pipelines.ui
+	python -m pipelines.track # mirrors what MLflow lacks, and prints direct links
+	mlflow ui --host 127.0.0.1 --port 5000
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv lock --quiet

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -90,6 +91,20 @@ def write(client: MlflowClient, experiment: str, key: str, run: Run, digest: str
     for path in run.get("artifacts", []):
         client.log_artifact(run_id, str(path))
     client.set_terminated(run_id)
+
+
+def links(experiment: str, tasks: list[str]) -> dict[str, str]:
+    """Paths below the address of `mlflow ui`: per task the table of its methods, and their comparison."""
+    client = MlflowClient()
+    number = client.get_experiment_by_name(experiment).experiment_id
+    there = {key: found[0][0] for key, found in held(client, number).items() if key.count("/") == 1}
+    found = {}
+    for task in tasks:
+        wanted = quote(f'tags.level = "method" and tags.task = "{task}"')
+        found[f"{task}: methods"] = f"/#/experiments/{number}/runs?searchFilter={wanted}"
+        own = json.dumps([run_id for key, run_id in there.items() if key.startswith(f"{task}/")], separators=(",", ":"))
+        found[f"{task}: comparison"] = f"/#/compare-runs?runs={quote(own)}&experiments={quote(json.dumps([number]))}"
+    return found
 
 
 def runs(records: list[dict], curves: dict[tuple[str, str], pd.DataFrame], artifacts: list[Path]) -> dict[str, Run]:

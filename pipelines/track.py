@@ -18,7 +18,10 @@ def main() -> None:
 
     params = stage.params()
     suite = params.suite
-    found = records.load(stage.RECORDS, suite.tasks, [*records.TEACHERS, *suite.methods])
+    try:
+        found = records.load(stage.RECORDS, suite.tasks, [*records.TEACHERS, *suite.methods])
+    except FileNotFoundError as error:
+        raise stage.Failure(f"there are no results yet: {error.filename} is missing. Run `dvc repro` first.") from None
     artifacts = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json")]
     artifacts += [stage.FIGURES / f"{task}.png" for task in suite.tasks]
     wanted = tracking.runs(list(found.values()), curves(list(found)), artifacts)
@@ -30,6 +33,8 @@ def main() -> None:
             "then run `dvc repro` again."
         ) from None
     write_json(MARKER, {key: run.digest for key, run in wanted.items()})
+    for name, path in tracking.links(params.tracking.experiment, suite.tasks).items():
+        print(f"{name}  http://127.0.0.1:5000{path}")
     print(f"MLflow: {done['written']} runs written, {done['kept']} kept, {done['deleted']} deleted")
 
 

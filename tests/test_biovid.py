@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmark.datasets import biovid
 from benchmark.types import Unusable, WrongTree
@@ -172,3 +174,20 @@ def test_a_listed_file_that_is_not_there_keeps_its_expected_path(tmp_path):
     (part / "video" / "071309_w_21" / "071309_w_21-PA4-001.mp4").unlink()
     clips = biovid.read(tmp_path, biovid.Options()).set_index("clip_id")
     assert clips.vision["071309_w_21-PA4-001"] == "PartA/video/071309_w_21/071309_w_21-PA4-001.mp4"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=12), cut=st.integers(0, 400))
+def test_damaged_signal_files_never_end_in_a_traceback(tmp_path, damage, cut):
+    lines = ["time\tgsr\tecg\temg_trapezius", *(f"{n * 1953}\t{n / 3:.3f}\t{n}\t-{n}" for n in range(20))]
+    content = bytearray("\n".join(lines).encode())
+    for at, value in damage:
+        content[at % len(content)] = value
+    path = tmp_path / "x_bio.csv"
+    path.write_bytes(bytes(content[: cut or None]))
+    try:
+        signals = biovid.open_signals(path, 0, np.inf, biovid.Options())
+    except Unusable as reason:
+        assert str(reason)
+    else:
+        assert signals.rate > 0 and set(signals.channels) == {"eda", "ecg", "emg_trapezius"}

@@ -1,0 +1,166 @@
+"""The README's quick start in a temporary clone, with a small configuration."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+METHODS = ["prevalent_only", "kd", "pknot"]
+
+
+class Clone:
+    """A copy of the project with a git history of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        listed = self.git("ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT)
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        (folder / "dvc.lock").unlink(missing_ok=True)
+        self.git("init", "-q")
+        self.git("add", "-A")
+        self.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")
+
+    def git(self, *words: str, cwd: Path | None = None) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=cwd or self.folder, check=True, capture_output=True, text=True
+        ).stdout
+
+    def run(self, *words: str) -> subprocess.CompletedProcess:
+        """A command of the activated environment."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
+        return subprocess.run(words, cwd=self.folder, env=clean | {"PATH": path}, capture_output=True, text=True)
+
+    def repro(self) -> set[str]:
+        """Stages that `dvc repro` ran."""
+        done = self.run("dvc", "repro")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
+
+    def edit(self, change) -> None:
+        path = self.folder / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        change(params)
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def leaderboard(self) -> list[dict]:
+        with (self.folder / "results" / "leaderboard.csv").open() as file:
+            return list(csv.DictReader(file))
+
+
+def make_small(params: dict) -> None:
+    params["suite"] |= {"tasks": ["biovid_level"], "methods": METHODS}
+    params["populations"]["shared"] |= {"subjects": 10, "clips": 5}
+    params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
+    params["evaluation"]["resamples"] = 200
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    made = Clone(tmp_path_factory.mktemp("clone"))
+    made.edit(make_small)
+    made.first = made.repro()
+    return made
+
+
+def test_the_first_repro_runs_every_stage(clone):
+    cells = {f"distill@biovid_level-{method}" for method in METHODS}
+    once = {"plan", "prepare@biovid", "features@biovid", "inputs@biovid_level", "teacher@biovid_level"}
+    assert clone.first == cells | once | {"evaluate@biovid_level", "report", "track"}
+
+
+def test_the_leaderboard_has_every_method_and_says_synthetic(clone):
+    rows = clone.leaderboard()
+    assert {row["method"] for row in rows} == {*METHODS, "teacher", "teacher_hallucinated"}
+    assert {row["provenance"] for row in rows} == {"synthetic"}
+    assert all(row["value"] or row["reason"] for row in rows)
+    scored = [row for row in rows if row["metric"] == "kappa" and row["condition"] == "vision"]
+    assert len(scored) == 5 and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in scored)
+    assert "SYNTHETIC" in (clone.folder / "results" / "leaderboard.md").read_text()
+    assert (clone.folder / "results" / "figures" / "biovid_level.png").stat().st_size > 10_000
+
+
+def test_records_tell_how_each_replica_was_chosen_but_no_time_or_commit(clone):
+    record = json.loads((clone.folder / "results" / "records" / "biovid_level" / "pknot.json").read_text())
+    assert record["provenance"] == "synthetic" and record["versions"]["torch"] and record["device"]
+    assert [entry["fold"] for entry in record["replicas"]] == [0, 1, 2, 3, 4]
+    assert all(1 <= entry["epoch"] <= 3 and entry["validation"] is not None for entry in record["replicas"])
+    assert record["conditions"]["biosignal"]["reason"]
+    text = json.dumps(record)
+    assert clone.git("rev-parse", "HEAD").strip() not in text and str(clone.folder) not in text
+
+
+def test_git_sees_no_output(clone):
+    changed = {line[3:] for line in clone.git("status", "--porcelain").splitlines()}
+    assert changed == {"params.yaml", "dvc.lock"}
+
+
+def test_mlflow_holds_the_runs(clone):
+    found = clone.run(
+        sys.executable, "-c",
+        "from mlflow import MlflowClient as C; c = C(); e = c.get_experiment_by_name('affect-pkd').experiment_id;"
+        "print(len(c.search_runs([e], max_results=500)))",
+    )  # fmt: skip
+    assert found.stdout.strip() == str(1 + 5 * (1 + 5)), found.stderr[-2000:]
+    assert (clone.folder / "mlflow.db").exists()
+
+
+def test_dvc_shows_metrics_and_plots(clone):
+    assert "prevalent_only" in clone.run("dvc", "metrics", "show").stdout
+    assert clone.run("dvc", "plots", "show").returncode == 0
+    page = (clone.folder / "dvc_plots" / "index.html").read_text()
+    assert "headline score of biovid_level" in page and "biovid_level.png" in page
+
+
+def test_later_repros_run_only_what_changed(clone):
+    before = (clone.folder / "results" / "leaderboard.csv").read_bytes()
+    assert clone.repro() == set()
+    ends = {"plan", "evaluate@biovid_level", "report", "track"}
+
+    clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.5))
+    assert clone.repro() == ends | {"distill@biovid_level-kd"}
+
+    clone.edit(lambda params: params["suite"]["methods"].append("kdot"))
+    assert clone.repro() == ends | {"distill@biovid_level-kdot"}
+
+    clone.edit(lambda params: params["runtime"].update(workers=1))
+    assert clone.repro() == set()
+
+    clone.edit(make_small)
+    clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.9))
+    clone.repro()
+    assert (clone.folder / "results" / "leaderboard.csv").read_bytes() == before
+
+
+def test_a_new_loss_term_re_runs_no_cell(clone):
+    term = (clone.folder / "benchmark" / "losses" / "kd.py").read_text()
+    (clone.folder / "benchmark" / "losses" / "another.py").write_text(term)
+    assert clone.repro() == {"plan"}
+
+
+def test_a_misspelt_key_stops_with_one_sentence(clone):
+    clone.edit(lambda params: params["training"].update(epoch=3))
+    done = clone.run(sys.executable, "-m", "pipelines.plan")
+    assert done.returncode == 1
+    assert "error: params.yaml: training has no key 'epoch'; did you mean 'epochs'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    clone.edit(lambda params: params["training"].pop("epoch"))
+
+
+def test_an_unknown_tree_stops_with_the_expected_one(clone):
+    wrong = clone.folder / "data" / "raw" / "biovid" / "BioVid_download"
+    wrong.mkdir()
+    done = clone.run(sys.executable, "-m", "pipelines.prepare", "biovid")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "starting_point/samples.csv" in done.stderr and "BioVid_download/" in done.stderr
+    wrong.rmdir()
