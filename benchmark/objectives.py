@@ -22,12 +22,12 @@ def task_loss(output: Output, target: Tensor, kind: str) -> Tensor:
 
 def options(terms: dict[str, dict], where: str) -> dict[str, object]:
     """The checked options of each loss term; BadParams names a wrong one."""
-    for name in terms:
-        if name not in plugins.names("losses"):
-            raise BadParams(f"{where}: there is no term {name!r}{nearest(name, plugins.names('losses'))}")
-    return {
-        name: check(plugins.load("losses", name).Options, given, f"{where}.{name}") for name, given in terms.items()
-    }
+    checked, there = {}, plugins.names("losses")
+    for name, given in terms.items():
+        if name not in there:
+            raise BadParams(f"{where}: there is no term {name!r}{nearest(name, there)}")
+        checked[name] = check(plugins.load("losses", name).Options, given, f"{where}.{name}")
+    return checked
 
 
 def build(method: Method, kind: str) -> tuple[Callable[[Callable, dict], dict[str, Tensor]], dict[str, float]]:

@@ -128,8 +128,8 @@ def divergence(
 ) -> Tensor:
     """Debiased Sinkhorn divergence OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2 from its three costs, scalar.
 
-    `largest` bounds the costs and starts the annealing; `symmetric` says that the two self costs are. Same value as geomloss SamplesLoss("sinkhorn", p=2,
-    blur=sqrt(epsilon)) when the costs are `half_squared_distances`.
+    `largest` bounds the costs and starts the annealing; `symmetric` says that the two self costs are. The value is
+    that of geomloss SamplesLoss("sinkhorn", p=2, blur=sqrt(epsilon)) when the costs are `half_squared_distances`.
     """
     value = transport(cross, epsilon, largest, iterations)
     if debias:

@@ -74,19 +74,17 @@ def fit_tnet(cell: Cell, teachers: list[Network], on_epoch) -> Fitted:
         return {"given": given[own, rows], "goal": goal[own, rows], "seen": seen[rows], "there": there[rows]}
 
     def error(guess: Tensor, batch: dict) -> Tensor:
-        weight = batch["there"][..., None].to(guess.dtype)
-        return ((guess - batch["goal"]).square() * weight).sum((-3, -2, -1)) / (
-            weight.sum((-3, -2, -1)) * guess.shape[-1]
-        ).clamp_min(1)
+        squares = (guess - batch["goal"]).square().mean(-1) * batch["there"]
+        return squares.sum((-2, -1)) / batch["there"].sum((-2, -1)).clamp_min(1)
 
     def judge(run) -> np.ndarray:
         checks = draw(pad(cell.validation).to(cell.device))
         return -error(run(checks["given"], checks["seen"]), checks).cpu().numpy()
 
-    return train.fit(
-        tnets(cell), draw, cell.orders(), lambda call, batch: {"mse": error(call(batch["given"], batch["seen"]), batch)},
-        {"mse": 1.0}, judge, cell.training, on_epoch,
-    )  # fmt: skip
+    def objective(call, batch: dict) -> dict[str, Tensor]:
+        return {"mse": error(call(batch["given"], batch["seen"]), batch)}
+
+    return train.fit(tnets(cell), draw, cell.orders(), objective, {"mse": 1.0}, judge, cell.training, on_epoch)
 
 
 def hallucinators(cell: Cell, teacher_state: dict[str, Tensor], tnet_state: dict[str, Tensor]) -> list[Hallucinator]:

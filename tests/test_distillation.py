@@ -1,5 +1,8 @@
 """Teacher, T-Net and students: what may and may not flow between them."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -38,9 +41,8 @@ def test_targets_exist_for_training_clips_alone(taught):
 def test_a_student_that_reached_for_test_targets_could_not_train(taught):
     cell, _, teachers, _ = taught
     targets = teacher.targets(cell, teachers)
-    reaching = cell.__class__(
-        **(vars(cell) | {"train": [np.concatenate(p) for p in zip(cell.train, cell.test, strict=True)]})
-    )
+    greedy = [np.concatenate(parts) for parts in zip(cell.train, cell.test, strict=True)]
+    reaching = replace(cell, train=greedy)
     assert (student.fit(reaching, kdot(), targets, None, silent).epoch <= 1).all()
 
 
@@ -79,7 +81,7 @@ def test_hallucinators_are_unchanged_by_distillation(taught):
 
 
 def test_a_student_never_sees_the_privileged_modality(taught):
-    cell, fitted, teachers, tnet = taught
+    cell, fitted, _, tnet = taught
     modules = teacher.hallucinators(cell, fitted.state, tnet.state)
     networks = student.networks(cell, modules)
     expected = evaluation.predict(cell, networks, teacher.modalities(cell))
@@ -148,7 +150,7 @@ def test_every_part_of_a_method_changes_what_is_learnt(taught):
         name: student.fit(cell, way, targets, given, silent).state["head.weight"] for name, (way, given) in ways.items()
     }
     names = list(heads)
-    for one, two in zip(names, names[1:], strict=False):
+    for one, two in pairwise(names):
         assert not torch.allclose(heads[one], heads[two], atol=1e-4), (one, two)
 
 
@@ -173,7 +175,7 @@ def test_other_kinds_of_task_run_through(kind):
 
 def test_conditions_are_all_subsets_with_readable_aliases():
     found = missing.conditions(("vision", "speech", "biosignal"))
-    assert len(found) == 7 and list(found)[0] == "vision+speech+biosignal"
+    assert len(found) == 7 and next(iter(found)) == "vision+speech+biosignal"
     roles = ("vision", "speech"), ("biosignal",)
     assert missing.alias(("vision", "speech"), *roles) == "privileged_absent"
     assert missing.alias(("vision", "speech", "biosignal"), *roles) == "all"

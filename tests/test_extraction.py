@@ -33,6 +33,11 @@ def copy(recordings, tmp_path):
     return shutil.copytree(recordings, tmp_path / "copy")
 
 
+def job(modality, kind, root, shard, clips, channels) -> extraction.Job:
+    options = plugins.load("features", kind).Options()
+    return extraction.Job(modality, kind, root, shard, clips, "biovid", OPTIONS, options, channels, segments=10)
+
+
 def extract(root, modality, folder, subject=None):
     """(index, features, counts) of a modality of a tree."""
     clips = biovid.read(root, OPTIONS)
@@ -40,23 +45,10 @@ def extract(root, modality, folder, subject=None):
     kind, channels = biovid.modalities(OPTIONS)[modality]
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     columns = clips[["clip_id", "start_s", "end_s", modality]].rename(columns={modality: "path"})
-    counts = [
-        extraction.extract_subject(
-            extraction.Job(
-                modality,
-                kind,
-                root,
-                folder / "shards" / extraction.shard_name(person),
-                columns[clips.subject_id == person],
-                "biovid",
-                OPTIONS,
-                plugins.load("features", kind).Options(),
-                channels,
-                10,
-            )  # fmt: skip
-        )
-        for person in sorted(clips.subject_id.unique())
-    ]
+    counts = []
+    for person in sorted(clips.subject_id.unique()):
+        shard, own = folder / "shards" / extraction.shard_name(person), columns[clips.subject_id == person]
+        counts.append(extraction.extract_subject(job(modality, kind, root, shard, own, channels)))
     index = extraction.pack(folder, clips, biovid.modalities(OPTIONS)[modality])
     return index, np.load(folder / "features.npy"), counts
 
@@ -118,10 +110,7 @@ def test_a_broken_recording_is_absent_with_a_reason_and_others_stay(recordings, 
 def test_a_path_that_leaves_the_dataset_is_refused(copy, tmp_path, listed):
     (tmp_path / "outside.mp4").write_text("secret")
     clip = pd.Series({"clip_id": "x", "start_s": 0.0, "end_s": np.inf, "path": listed})
-    job = extraction.Job(
-        "vision", "vision", copy, None, None, "biovid", OPTIONS, plugins.load("features", "vision").Options(), (), 10
-    )
-    values, reason = extraction.extract_clip(job, clip)
+    values, reason = extraction.extract_clip(job("vision", "vision", copy, None, None, ()), clip)
     assert "leaves the folder of the dataset" in reason and np.isnan(values).all()
 
 

@@ -75,7 +75,9 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, raw, path, value,
 
 
 def test_a_wrong_option_of_a_loss_term_is_named():
-    with pytest.raises(params.BadParams, match="methods.kdot.terms.kdot has no key 'epsilom'; did you mean 'epsilon'"):
+    with pytest.raises(
+        params.BadParams, match=r"methods\.kdot\.terms\.kdot has no key 'epsilom'; did you mean 'epsilon'"
+    ):
         objectives.options({"kdot": {"epsilom": 1}}, "methods.kdot.terms")
 
 
