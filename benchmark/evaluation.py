@@ -1,25 +1,46 @@
 """From trained networks to the predictions table, the only place scores come from."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 
-from benchmark import missing
+from benchmark import checkpoints, missing, student, teacher
 from benchmark.cell import Cell, decide
 from benchmark.models import Network
 
 KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
 
 
+def restore(cell: Cell, models: Path, name: str) -> tuple[dict, list[Network] | None]:
+    """The card and the networks of a saved model; None where its method could not be run.
+
+    `teacher_hallucinated` is the teacher with its trained T-Net in the place of hidden privileged modalities.
+    """
+    own = "teacher" if name == "teacher_hallucinated" else name
+    state, card = checkpoints.load(models / own)
+    if "impossible" in card:
+        return card, None
+    if own != "teacher":
+        imagined = teacher.load_hallucinators(cell, models, card["method"]["tnet"])
+        return card, student.restore(cell, state, imagined)
+    networks = teacher.restore(cell, state)
+    if name != own:
+        for network, module in zip(networks, teacher.load_hallucinators(cell, models, "trained"), strict=True):
+            network.hallucinator = module
+    return card, networks
+
+
 @torch.no_grad()
-def predict(cell: Cell, networks: list[Network], modalities: tuple[str, ...]) -> pd.DataFrame:
+def predict(cell: Cell, networks: list[Network]) -> pd.DataFrame:
     """Predictions of every replica on its test clips under every condition.
 
     A row per clip (and target): KEYS, target, truth, prediction (class index or value), and for classes the
     probability of each, p0, p1, ... A condition that hides all a network could see, of a clip or of all, has no row.
     """
     parts = []
-    for name, visible in missing.conditions(modalities).items():
+    for name, visible in missing.conditions(teacher.modalities(cell)).items():
         for number, network in enumerate(networks):
             rows = torch.from_numpy(cell.test[number]).to(cell.device)
             view = missing.hide(cell.view(rows, network.inputs), visible)

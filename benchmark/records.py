@@ -29,6 +29,20 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
+def shared(task: Task, source: dict, counts: dict, options: Evaluation) -> dict:
+    """What all records of a task have in common. source: source.json of its inputs."""
+    return {
+        "version": VERSION,
+        "dataset": task.dataset,
+        "provenance": source["provenance"],
+        "definition": task.model_dump(exclude={"methods"}),
+        "headline": {"metric": stats.HEADLINE[task.kind], "condition": "+".join(task.prevalent)},
+        "data": counts | {"dropped_without_prevalent": source["dropped_without_prevalent"]},
+        "evaluation": options.model_dump(),
+        "versions": versions(),
+    }
+
+
 def tables(task: Task, predictions: pd.DataFrame) -> dict[str, np.ndarray]:
     """Statistics by subject of each condition of one method: condition -> (subjects, seeds, *)."""
     classes = len(task.classes)

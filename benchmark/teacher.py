@@ -1,11 +1,14 @@
 """The teacher, its T-Net and what they hand on to students."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmark import objectives, train
 from benchmark.cell import Cell
+from benchmark.checkpoints import load
 from benchmark.models import Hallucinator, Network, TNet
 from benchmark.params import Method
 from benchmark.seeds import seed
@@ -98,6 +101,13 @@ def hallucinators(cell: Cell, teacher_state: dict[str, Tensor], tnet_state: dict
         module.load_state_dict(wanted | tnet)
         found.append(module.to(cell.device))
     return found
+
+
+def load_hallucinators(cell: Cell, models: Path, tnet: str) -> list[Hallucinator] | None:
+    """The hallucinators of a saved teacher and T-Net variant; None for the variant `none`."""
+    if tnet == "none":
+        return None
+    return hallucinators(cell, load(models / "teacher")[0], load(models / f"tnet_{tnet}")[0])
 
 
 @torch.no_grad()

@@ -97,7 +97,8 @@ def links(experiment: str, tasks: list[str]) -> dict[str, str]:
     """Paths below the address of `mlflow ui`: per task the table of its methods, and their comparison."""
     client = MlflowClient()
     number = client.get_experiment_by_name(experiment).experiment_id
-    there = {key: found[0][0] for key, found in held(client, number).items() if key.count("/") == 1}
+    latest_first = held(client, number).items()
+    there = {key: runs[0][0] for key, runs in reversed(latest_first) if key.count("/") == 1}
     found = {}
     for task in tasks:
         wanted = quote(f'tags.level = "method" and tags.task = "{task}"')
@@ -127,11 +128,11 @@ def tags(record: dict, level: str) -> dict[str, str]:
 
 
 def flat(options: dict | None) -> dict[str, str]:
-    """{"kdot.k": "30", "tnet": "none", ...} of a method's options."""
+    """{"term.kdot.k": "30", "tnet": "none", ...} of a method's options; sorted, `method` comes among the first."""
     named = {}
     for name, value in (options or {}).items():
         if name == "terms":
-            named |= {f"{term}.{key}": str(own) for term, held in value.items() for key, own in held.items()}
+            named |= {f"term.{term}.{key}": str(own) for term, held in value.items() for key, own in held.items()}
         elif name != "digests":
             named[name] = str(value)
     return named

@@ -17,24 +17,16 @@ def main(task: str, method: str) -> None:
 
     source = "untrained" if wanted.teacher == "untrained" else "trained"
     targets = {name: t.to(cell.device) for name, t in load_file(models / f"targets_{source}.safetensors").items()}
+    imagined = teacher.load_hallucinators(cell, models, wanted.tnet)
     record = curves.recorder(folder / "curves.csv", cell.replicas)
     try:
-        fitted = student.fit(cell, wanted, targets, hallucinators(cell, wanted, models), record)
+        fitted = student.fit(cell, wanted, targets, imagined, record)
     except student.Impossible as reason:
         checkpoints.save(folder, {}, cells.card(cell, method) | {"method": entry, "impossible": str(reason)})
         print(f"{task} {method}: not run: {reason}")
         return
     checkpoints.save(folder, fitted.state, cells.card(cell, method, fitted) | {"method": entry})
     print(f"{task} {method}: {len(cell.replicas)} replicas, best epochs {fitted.epoch.min()}-{fitted.epoch.max()}")
-
-
-def hallucinators(cell: cells.Cell, method: Method, models):
-    """The frozen hallucinators a method asks for, from the saved teacher and T-Net; or None."""
-    if method.tnet == "none":
-        return None
-    state, _ = checkpoints.load(models / "teacher")
-    tnet, _ = checkpoints.load(models / f"tnet_{method.tnet}")
-    return teacher.hallucinators(cell, state, tnet)
 
 
 if __name__ == "__main__":

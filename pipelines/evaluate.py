@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 
 from benchmark import cell as cells
-from benchmark import checkpoints, evaluation, records, student, teacher, train
+from benchmark import evaluation, records, train
 from benchmark.files import write_json
 from benchmark.progress import progress
 from benchmark.report import leaderboard
@@ -22,11 +22,13 @@ def main(task: str) -> None:
         folder.mkdir(parents=True)
     cards, predictions = {}, {}
     for name in progress(names, len(names), f"{task} predictions"):
-        cards[name], predictions[name] = predict(cell, name)
-        if predictions[name] is not None:
+        cards[name], networks = evaluation.restore(cell, stage.MODELS / task, name)
+        if networks:
+            predictions[name] = evaluation.predict(cell, networks)
             predictions[name].to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
-    tables = {name: records.tables(spec, found) for name, found in predictions.items() if found is not None}
-    shared = facts(task, cell, params)
+    tables = {name: records.tables(spec, found) for name, found in predictions.items()}
+    source = json.loads((stage.INPUTS / task / "source.json").read_text())
+    shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation) | {"device": cell.device.type}
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry["options"] = cards[name].get("method")
@@ -42,49 +44,13 @@ def main(task: str) -> None:
 def summarise(task: str, names: list[str]) -> None:
     """Headline scores for `dvc metrics` and `dvc plots`."""
     found = records.load(stage.RECORDS, [task], names)
-    scores = leaderboard.headline_scores(list(found.values()))
-    write_json(stage.RESULTS / "metrics" / f"{task}.json", scores)
+    scores, provenance = leaderboard.headline_scores(list(found.values())), found[task, names[0]]["provenance"]
+    write_json(stage.RESULTS / "metrics" / f"{task}.json", {provenance: scores})
     (stage.RESULTS / "plots").mkdir(parents=True, exist_ok=True)
-    bars = pd.DataFrame(scores.items(), columns=["method", "score"])
+    bars = pd.DataFrame(
+        [(f"{name} ({provenance})", score) for name, score in scores.items()], columns=["method", "score"]
+    )
     bars.to_csv(stage.RESULTS / "plots" / f"{task}.csv", index=False)
-
-
-def predict(cell: cells.Cell, name: str) -> tuple[dict, pd.DataFrame | None]:
-    """The card of a model and its predictions; None where it could not be trained."""
-    models = stage.MODELS / cell.name
-    own = "teacher" if name in records.TEACHERS else name
-    state, card = checkpoints.load(models / own)
-    if "impossible" in card:
-        return card, None
-    tnet = "trained" if name == "teacher_hallucinated" else card.get("method", {}).get("tnet", "none")
-    imagined = None
-    if tnet != "none":
-        teacher_state = checkpoints.load(models / "teacher")[0]
-        imagined = teacher.hallucinators(cell, teacher_state, checkpoints.load(models / f"tnet_{tnet}")[0])
-    if name in records.TEACHERS:
-        networks = teacher.restore(cell, state)
-        for network, module in zip(networks, imagined or [None] * len(networks), strict=True):
-            network.hallucinator = module
-    else:
-        networks = student.restore(cell, state, imagined)
-    return card, evaluation.predict(cell, networks, teacher.modalities(cell))
-
-
-def facts(task: str, cell: cells.Cell, params) -> dict:
-    """What all records of a task share."""
-    source = json.loads((stage.INPUTS / task / "source.json").read_text())
-    return {
-        "version": records.VERSION,
-        "dataset": cell.task.dataset,
-        "provenance": source["provenance"],
-        "definition": stage.planned("tasks", task),
-        "headline": {"metric": records.stats.HEADLINE[cell.task.kind], "condition": "+".join(cell.task.prevalent)},
-        "data": evaluation.counts(cell) | {"dropped_without_prevalent": source["dropped_without_prevalent"]},
-        "features": {name: shape[-1] for name, shape in cell.shapes(teacher.modalities(cell)).items()},
-        "evaluation": params.evaluation.model_dump(),
-        "device": cell.device.type,
-        "versions": records.versions(),
-    }
 
 
 def scored(spec, predictions, tables, name: str, card: dict, options) -> dict:

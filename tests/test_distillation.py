@@ -84,10 +84,10 @@ def test_a_student_never_sees_the_privileged_modality(taught):
     cell, fitted, _, tnet = taught
     modules = teacher.hallucinators(cell, fitted.state, tnet.state)
     networks = student.networks(cell, modules)
-    expected = evaluation.predict(cell, networks, teacher.modalities(cell))
+    expected = evaluation.predict(cell, networks)
     cell.table.x["biosignal"].add_(100)
     try:
-        again = evaluation.predict(cell, networks, teacher.modalities(cell))
+        again = evaluation.predict(cell, networks)
     finally:
         cell.table.x["biosignal"].sub_(100)
     np.testing.assert_array_equal(expected.p0, again.p0)
@@ -101,7 +101,7 @@ def test_hidden_modalities_change_no_prediction(taught, condition):
     frames = []
     for shift in (0.0, 3.0):
         cell.table.x[other].add_(shift)
-        found = evaluation.predict(cell, teachers, teacher.modalities(cell))
+        found = evaluation.predict(cell, teachers)
         frames.append(found[found.condition == condition].p0.to_numpy())
         cell.table.x[other].sub_(shift)
     np.testing.assert_array_equal(*frames)
@@ -109,7 +109,7 @@ def test_hidden_modalities_change_no_prediction(taught, condition):
 
 def test_every_test_clip_is_scored_once_per_seed(taught):
     cell, _, teachers, _ = taught
-    found = evaluation.predict(cell, teachers, teacher.modalities(cell))
+    found = evaluation.predict(cell, teachers)
     counts = found.groupby(["condition", "seed", "clip_id"]).size()
     assert (counts == 1).all() and len(counts) == 3 * 2 * len(cell.table.clip_id)
     probabilities = found[["p0", "p1", "p2"]].to_numpy()
@@ -119,7 +119,7 @@ def test_every_test_clip_is_scored_once_per_seed(taught):
 
 def test_the_teacher_is_worse_without_its_privileged_modality(taught):
     cell, _, teachers, _ = taught
-    found = evaluation.predict(cell, teachers, teacher.modalities(cell))
+    found = evaluation.predict(cell, teachers)
     right = found.truth.eq(found.prediction).groupby(found.condition).mean()
     assert right["vision+biosignal"] > right["vision"] + 0.03
 
@@ -166,7 +166,7 @@ def test_other_kinds_of_task_run_through(kind):
     fitted = teacher.fit(cell, silent)
     targets = teacher.targets(cell, teacher.restore(cell, fitted.state))
     found = student.fit(cell, Method(terms={"kd": {}, "kdot": {"k": 8}}), targets, None, silent)
-    rows = evaluation.predict(cell, student.restore(cell, found.state, None), teacher.modalities(cell))
+    rows = evaluation.predict(cell, student.restore(cell, found.state, None))
     assert rows.prediction.notna().all() and (found.epoch > 0).all()
     if kind == "regression":
         assert set(rows.target) == {"arousal", "valence"}

@@ -164,3 +164,17 @@ def test_an_unknown_tree_stops_with_the_expected_one(clone):
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "starting_point/samples.csv" in done.stderr and "BioVid_download/" in done.stderr
     wrong.rmdir()
+
+
+def test_recordings_in_the_owners_tree_are_real_and_have_no_clean_labels(clone):
+    """The synthetic tree, put where the owners' recordings belong, is read by the same code as real ones."""
+    shutil.copytree(clone.folder / "data" / "synthetic" / "biovid" / "PartA", clone.folder / "data/raw/biovid/PartA")
+    clone.edit(lambda params: params["datasets"]["biovid"].update(source="real"))
+    clone.edit(lambda params: params["suite"].update(methods=["prevalent_only", "clean_labels"]))
+    clone.repro()
+    rows = clone.leaderboard()
+    assert {row["provenance"] for row in rows} == {"real"}
+    assert "SYNTHETIC" not in (clone.folder / "results" / "leaderboard.md").read_text()
+    reasons = [row["reason"] for row in rows if row["method"] == "clean_labels"]
+    assert len(reasons) == 1 and "synthetic recordings" in reasons[0]
+    assert not any((clone.folder / "data" / "synthetic" / "biovid").iterdir())

@@ -113,7 +113,7 @@ def test_metrics_carry_condition_names_intervals_and_epochs_but_no_nan(mirror):
 def test_only_params_that_vary_are_logged_and_tags_tell_levels_apart(mirror):
     mirror(record(), record("kdot", weight=0.5))
     run = held()["made_up/kd"]
-    assert run.data.params == {"kd.weight": "0.9", "method": "kd", "task": "made_up"}
+    assert run.data.params == {"term.kd.weight": "0.9", "method": "kd", "task": "made_up"}
     levels = [own.data.tags["level"] for own in held().values()]
     assert sorted(set(levels)) == ["leaderboard", "method", "replica"]
     assert {run.data.tags[name] for name in ("provenance", "git_commit")} == {"synthetic", "abc"}

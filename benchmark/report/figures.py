@@ -20,7 +20,7 @@ def scores(records: list[dict], path: Path) -> None:
     own = [record for record in records if record["status"] == "ok"]
     metric = own[0]["headline"]["metric"]
     figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 1.6 + 0.36 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
+        1, 2, figsize=(10, 1.6 + 0.36 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
     )
     draw_conditions(left, own, metric)
     draw_differences(right, own, metric)
@@ -33,7 +33,7 @@ def scores(records: list[dict], path: Path) -> None:
     figure.suptitle(f"{title(own[0])}: {metric} ({better(metric)}), {confidence:.0%} intervals over subjects", x=0.5)
     path.parent.mkdir(parents=True, exist_ok=True)
     # no date or version in the file: equal records give equal bytes
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    figure.savefig(path, dpi=100, metadata={"Software": None})
     plt.close(figure)
 
 
