@@ -13,7 +13,7 @@ setup: .venv/ready
 .venv/ready: requirements.lock
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --compile-bytecode -r requirements.lock
 	touch $@
 
 repro: setup
