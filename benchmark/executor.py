@@ -1,17 +1,16 @@
 """Work on many items at once: the only file that knows processes."""
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 
 from benchmark.progress import progress
 
 
 def cores(workers: int | str) -> int:
     """How many processes to use; auto means every core this process may run on."""
-    return len(os.sched_getaffinity(0)) if workers == "auto" else workers
+    return cpu_count() if workers == "auto" else workers
 
 
 def spread(function: Callable[[Any], Any], items: Iterable, title: str, workers: int | str) -> list:

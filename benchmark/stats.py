@@ -104,7 +104,9 @@ def interval(
         )
     low, high = found.confidence_interval
     if not (np.isfinite(low) and np.isfinite(high)):
-        return Interval(value, reason="no interval: the score is the same or undefined for every draw of subjects")
+        return Interval(
+            value, reason="no interval: over draws of subjects the score never varies, or is not always defined"
+        )
     return Interval(value, float(low), float(high))
 
 

@@ -52,19 +52,19 @@ def mirror(experiment: str, runs: dict[str, Run], context: dict[str, str]) -> di
 def _mirror(client: MlflowClient, experiment: str, runs: dict[str, Run], context: dict[str, str]) -> dict[str, int]:
     home = client.get_experiment_by_name(experiment)
     number = home.experiment_id if home else client.create_experiment(experiment)
-    there = held(client, number)
-    wanted = {key: run.digest for key, run in runs.items()}
-    stale = [
-        run_id for key, found in there.items() for run_id, digest in found[1:] + found[:1] if digest != wanted.get(key)
-    ]
-    stale += [run_id for key, found in there.items() for run_id, digest in found[1:] if digest == wanted.get(key)]
-    for run_id in dict.fromkeys(stale):
+    wanted, kept, stale = {key: run.digest for key, run in runs.items()}, set(), []
+    for key, found in held(client, number).items():
+        for run_id, digest in found:
+            if digest == wanted.get(key) and key not in kept:
+                kept.add(key)
+            else:
+                stale.append(run_id)
+    for run_id in stale:
         client.delete_run(run_id)
-    kept = {key for key, found in there.items() if found[0][1] == wanted.get(key)}
     new = [key for key in runs if key not in kept]
     for key in progress(new, len(new), "MLflow runs"):
         write(client, number, key, runs[key], wanted[key], context)
-    return {"written": len(new), "kept": len(kept), "deleted": len(set(stale))}
+    return {"written": len(new), "kept": len(kept), "deleted": len(stale)}
 
 
 def held(client: MlflowClient, experiment: str) -> dict[str, list[tuple[str, str]]]:
