@@ -62,10 +62,12 @@ class Cell:
         found = [self.table.target[torch.from_numpy(rows).to(self.device)] for rows in self.train]
         return torch.stack([t.mean(0) for t in found]), torch.stack([t.std(0).clamp_min(1e-6) for t in found])
 
-    def network(self, number: int, modalities, hallucinator: models.Hallucinator | None = None) -> models.Network:
-        """An untrained network of one replica, its weights drawn from (task, fold, seed) and from nothing else."""
+    def network(
+        self, role: str, number: int, modalities, hallucinator: models.Hallucinator | None = None
+    ) -> models.Network:
+        """An untrained network of one replica, its weights drawn from (role, task, fold, seed), never the method."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed("weights", self.name, *self.replicas[number]))
+            torch.manual_seed(seed("weights", role, self.name, *self.replicas[number]))
             network = models.Network(self.shapes(modalities), self.outputs, self.training.encoder, hallucinator)
         rows = torch.from_numpy(self.train[number]).to(self.device)
         network = network.to(self.device)

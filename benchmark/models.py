@@ -76,7 +76,7 @@ class MidFusion(nn.Module):
 
     def __init__(self, slots: int):
         super().__init__()
-        self.slot = nn.Parameter(torch.randn(slots, WIDTH) * 0.02)
+        self.slot = nn.Parameter(torch.zeros(slots, WIDTH))  # draws nothing: weights do not depend on the slots
         self.attention_norm, self.feed_norm, self.out_norm = (nn.LayerNorm(WIDTH) for _ in range(3))
         self.query_key_value = nn.Linear(WIDTH, 3 * WIDTH)
         self.attended = nn.Linear(WIDTH, WIDTH)

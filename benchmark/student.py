@@ -18,7 +18,7 @@ class Impossible(Exception):
 def networks(cell: Cell, hallucinators: list[Hallucinator] | None) -> list[Network]:
     """Untrained students, one per replica; same weights and batches for every method."""
     own = hallucinators or [None] * len(cell.replicas)
-    return [cell.network(number, cell.task.prevalent, module) for number, module in enumerate(own)]
+    return [cell.network("student", number, cell.task.prevalent, module) for number, module in enumerate(own)]
 
 
 def restore(cell: Cell, state: dict[str, Tensor], hallucinators: list[Hallucinator] | None) -> list[Network]:

@@ -21,7 +21,7 @@ def modalities(cell: Cell) -> tuple[str, ...]:
 
 def networks(cell: Cell) -> list[Network]:
     """Untrained teachers, one per replica."""
-    return [cell.network(number, modalities(cell)) for number in range(len(cell.replicas))]
+    return [cell.network("teacher", number, modalities(cell)) for number in range(len(cell.replicas))]
 
 
 def restore(cell: Cell, state: dict[str, Tensor]) -> list[Network]:

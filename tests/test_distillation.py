@@ -181,3 +181,21 @@ def test_conditions_are_all_subsets_with_readable_aliases():
     assert missing.alias(("vision", "speech", "biosignal"), *roles) == "all"
     assert missing.alias(("vision", "biosignal"), *roles) == "no_speech"
     assert missing.alias(("speech",), *roles) == "only_speech"
+
+
+def test_a_tnet_leaves_the_initial_weights_of_a_student_as_they_are(taught):
+    cell, fitted, _, tnet = taught
+    plain, helped = (
+        student.networks(cell, None),
+        student.networks(cell, teacher.hallucinators(cell, fitted.state, tnet.state)),
+    )
+    for one, two in zip(plain, helped, strict=True):
+        own = dict(two.named_parameters())
+        for name, values in one.named_parameters():
+            assert torch.equal(values, own[name][: len(values)]), name
+
+
+def test_a_student_does_not_start_where_its_teacher_started(taught):
+    cell, *_ = taught
+    one, two = student.networks(cell, None)[0], teacher.networks(cell)[0]
+    assert not torch.equal(one.encoders["vision"].layers[0].weight, two.encoders["vision"].layers[0].weight)

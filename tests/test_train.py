@@ -12,7 +12,7 @@ NAMES = ("vision",)
 
 def fitted(cell, networks=None, on_epoch=lambda *_: None):
     objective, weights = objectives.build(Method(), cell.task.kind)
-    networks = networks or [cell.network(number, NAMES) for number in range(len(cell.replicas))]
+    networks = networks or [cell.network("student", number, NAMES) for number in range(len(cell.replicas))]
     return train.fit(
         networks, lambda rows: cell.batch(rows, NAMES), cell.orders(), objective, weights, cell.judge(NAMES),
         cell.training, on_epoch,
@@ -25,12 +25,12 @@ def test_training_together_equals_training_alone(ordinal_cell):
     objective, weights = objectives.build(Method(), "ordinal")
     rising = iter(range(100))  # every epoch is judged better than the one before: the last weights are kept
     found = train.fit(
-        [cell.network(number, NAMES) for number in range(len(cell.replicas))],
+        [cell.network("student", number, NAMES) for number in range(len(cell.replicas))],
         lambda rows: cell.batch(rows, NAMES), cell.orders(), objective, weights,
         lambda run: np.full(len(cell.replicas), next(rising)), cell.training,
     )  # fmt: skip
     for number, orders in enumerate(cell.orders()):
-        network = cell.network(number, NAMES)
+        network = cell.network("student", number, NAMES)
         optimiser = torch.optim.AdamW(network.parameters(), lr=cell.training.rate, weight_decay=cell.training.decay)
         for rows in orders:
             optimiser.zero_grad()
@@ -62,10 +62,12 @@ def test_every_replica_takes_the_same_steps_with_the_same_batch(ordinal_cell):
 def test_weights_start_from_task_fold_and_seed_alone():
     first, again = small_cell(), small_cell(seeds=(1, 0))
     assert first.replicas[0] == (0, 0) and again.replicas[1] == (0, 0)
-    for a, b in zip(first.network(0, NAMES).parameters(), again.network(1, NAMES).parameters(), strict=True):
+    for a, b in zip(
+        first.network("student", 0, NAMES).parameters(), again.network("student", 1, NAMES).parameters(), strict=True
+    ):
         assert torch.equal(a, b)
-    other = first.network(1, NAMES)
-    assert not torch.equal(first.network(0, NAMES).head.weight, other.head.weight)
+    other = first.network("student", 1, NAMES)
+    assert not torch.equal(first.network("student", 0, NAMES).head.weight, other.head.weight)
 
 
 def test_adding_a_seed_changes_no_other_replica():
@@ -83,7 +85,7 @@ def test_the_best_epoch_on_validation_is_kept(ordinal_cell):
 
 
 def test_a_replica_that_diverges_leaves_the_others_alone(ordinal_cell):
-    networks = [ordinal_cell.network(number, NAMES) for number in range(len(ordinal_cell.replicas))]
+    networks = [ordinal_cell.network("student", number, NAMES) for number in range(len(ordinal_cell.replicas))]
     with torch.no_grad():
         networks[2].head.weight.fill_(float("nan"))
     found, sound = fitted(ordinal_cell, networks), fitted(ordinal_cell)
