@@ -14,6 +14,7 @@ setup: .venv/ready
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip install --compile-bytecode -r requirements.lock
+	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(BIN)/activate
 	touch $@
 
 repro: setup

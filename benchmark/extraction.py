@@ -46,11 +46,15 @@ def definitions(modality: Modality) -> Definitions:
 
 
 def inside(root: Path, listed: str) -> Path:
-    """The file a table lists, if it is one below root; Unusable otherwise."""
-    path = (root / listed).resolve()
-    if not path.is_relative_to(root.resolve()):
+    """The file a table lists, if the path stays below root; Unusable otherwise. A folder in it may be a link."""
+    if os.path.isabs(listed) or os.path.normpath(listed).split(os.sep)[0] == os.pardir:
         raise Unusable(f"the path {listed} leaves the folder of the dataset")
-    if not path.is_file():
+    path = root / os.path.normpath(listed)
+    try:
+        there = path.is_file()
+    except (OSError, ValueError) as error:  # too long a name, a character no name may have
+        raise Unusable(f"no file can have the path {listed!r}: {error}") from None
+    if not there:
         raise Unusable(f"there is no file {listed}")
     return path
 
@@ -58,17 +62,18 @@ def inside(root: Path, listed: str) -> Path:
 def header(job: Job) -> str:
     """What a shard was made from: extractor, its version and source, options, and the content of its recordings."""
     content = hashlib.blake2b(digest_size=16)
-    for listed in job.clips.path:
+    for listed in job.clips.path.dropna():
         try:
             with inside(job.root, listed).open("rb") as file:
                 content.update(hashlib.file_digest(file, "blake2b").digest())
-        except (Unusable, TypeError) as error:
+        except (Unusable, OSError) as error:
             content.update(str(error).encode())
     made_from = {
         "extractor": job.kind,
         "version": plugins.load("features", job.kind).VERSION,
         "source": plugins.digest("features", job.kind),
         "layout": plugins.digest("datasets", job.layout),
+        "extraction": hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest(),
         "options": [job.extractor_options.model_dump(), job.dataset_options.model_dump()],
         "segments": job.segments,
         "channels": job.channels,
@@ -105,7 +110,7 @@ def extract_clip(job: Job, clip) -> tuple[np.ndarray, str]:
         return values, "not recorded"
     try:
         path = inside(job.root, clip.path)
-        opener = getattr(plugins.load("datasets", job.layout), OPENERS[job.kind])
+        opener = getattr(plugins.load("datasets", job.layout), f"open_{job.kind}")
         recording = opener(path, clip.start_s, clip.end_s, job.dataset_options)
         found = extractor.extract(recording, job.segments, job.extractor_options)
     except Unusable as error:

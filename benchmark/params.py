@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def distinct(values: list) -> list:
+    """The values, none of which may stand twice."""
+    if twice := sorted({str(value) for value in values if values.count(value) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    return values
 
 
 class BadParams(Exception):
@@ -22,13 +29,13 @@ class Section(BaseModel):
 class Suite(Section):
     """What `dvc repro` runs: names of entries below."""
 
-    datasets: list[str] = Field(min_length=1)
-    tasks: list[str] = Field(min_length=1)
-    methods: list[str] = Field(min_length=1)
+    datasets: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+    tasks: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+    methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
 
 
 class Runtime(Section):
-    """Where it runs. Changes no number, so no stage depends on it."""
+    """Where it runs. Workers change no number, another device only within rounding: no stage depends on it."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Literal["auto"] | Positive = "auto"
@@ -122,15 +129,13 @@ class FeatureSection(Section):
 
     segments: Positive
     max_failure_rate: Share
-    vision: dict[str, Any] = {}
-    biosignal: dict[str, Any] = {}
-    speech: dict[str, Any] = {}
+    extractors: dict[str, dict[str, Any]] = {}  # by kind of modality: the file in benchmark/features
 
 
 class Training(Section):
     """How every network is trained; the same budget for every method and fold."""
 
-    seeds: list[int] = Field(min_length=1)
+    seeds: Annotated[list[int], Field(min_length=1), AfterValidator(distinct)]
     encoder: Literal["pooled", "temporal"]
     batch: Annotated[int, Field(ge=2)]
     epochs: Positive
@@ -178,6 +183,10 @@ class Params(Section):
                 require(method, self.methods, f"tasks.{name}.methods")
             if name in self.suite.tasks and task.dataset not in self.suite.datasets:
                 raise ValueError(f"suite.tasks: {name} needs dataset {task.dataset}; add it to suite.datasets")
+        if taken := sorted(
+            name for name in self.methods if name.startswith(("teacher_hall", "tnet_")) or name == "teacher"
+        ):
+            raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher or its T-Net")
         if "prevalent_only" not in self.suite.methods:
             raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
         return self

@@ -1,5 +1,6 @@
 """Discovery: a plug-in is a file, and its file name is the registration."""
 
+import ast
 import hashlib
 import importlib
 from pathlib import Path
@@ -21,6 +22,27 @@ def load(kind: str, name: str) -> ModuleType:
 
 
 def digest(kind: str, name: str) -> str:
-    """A digest of the plug-in's source, so that what depends on it can notice a change."""
+    """A digest of the plug-in's source and of every project file it imports, so that a change is noticed."""
     load(kind, name)
-    return hashlib.blake2b((HERE / kind / f"{name}.py").read_bytes(), digest_size=8).hexdigest()
+    seen, todo = set(), [HERE / kind / f"{name}.py"]
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imported(path)
+    content = b"".join(path.read_bytes() for path in sorted(seen))
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def imported(path: Path) -> list[Path]:
+    """Files of this package that a file imports, anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = (
+            [node.module, *(f"{node.module}.{a.name}" for a in node.names)] if isinstance(node, ast.ImportFrom) else []
+        )
+        files = [
+            HERE.parent / (name.replace(".", "/") + ".py") for name in names if name and name.startswith("benchmark")
+        ]
+        found += [file for file in files if file.exists()]
+    return found

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
 from benchmark.params import Split, nearest
 from benchmark.seeds import seed
 
 ROLES = ("train", "validation", "test")
+RULES = ("subject_folds", "loso")  # or the name of a partition that comes with the dataset
 
 
 def draw(clips: pd.DataFrame, split: Split) -> pd.DataFrame:
@@ -41,17 +41,21 @@ def test_sets(clips: pd.DataFrame, split: Split) -> list[np.ndarray]:
     if split.rule == "subject_folds":
         if len(people) < split.folds:
             raise ValueError(f"{split.folds} folds need at least as many subjects; there are {len(people)}")
+        from sklearn.model_selection import GroupKFold
+
         folds = GroupKFold(split.folds, shuffle=True, random_state=seed("folds", split.seed) % 2**32)
         return [np.isin(np.arange(len(clips)), test) for _, test in folds.split(clips, groups=subjects)]
     if split.rule in clips and set(clips[split.rule]) <= set(ROLES):
         return [clips[split.rule].eq("test").to_numpy()]
     partitions = [name for name in clips.columns if set(clips[name].unique()) <= set(ROLES)]
-    allowed = ["subject_folds", "loso", *partitions]
+    allowed = [*RULES, *partitions]
     raise ValueError(f"split rule: there is no {split.rule!r}{nearest(split.rule, allowed)}")
 
 
 def validation(subjects: np.ndarray, test: np.ndarray, split: Split, fold: int) -> np.ndarray:
     """Rows of the training subjects that are kept for selection."""
+    from sklearn.model_selection import GroupShuffleSplit
+
     rest = np.flatnonzero(~test)
     drawing = GroupShuffleSplit(
         1, test_size=split.validation, random_state=seed("validation", split.seed, fold) % 2**32

@@ -140,7 +140,7 @@ def gap_recovered(
 
     def share(sums: list[np.ndarray]) -> np.ndarray:
         s, b, t = (pooled(headline, kind, table) for table in sums)
-        return (s - b) / np.where(t > b, t - b, np.nan)
+        return (s - b) / (t - b)
 
     return interval(share, [student, baseline, teacher], resamples, confidence)
 

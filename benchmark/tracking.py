@@ -75,7 +75,8 @@ def held(client: MlflowClient, experiment: str) -> dict[str, list[tuple[str, str
         for run in page:
             # an interrupted run has no digest of its own yet
             digest = run.data.tags.get("digest", "") if run.info.status == "FINISHED" else ""
-            found.setdefault(run.data.tags.get("key", run.info.run_id), []).append((run.info.run_id, digest))
+            if key := run.data.tags.get("key"):  # runs of other people carry none and are left alone
+                found.setdefault(key, []).append((run.info.run_id, digest))
         token = page.token
         if not token:
             return found

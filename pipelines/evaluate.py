@@ -28,10 +28,10 @@ def main(task: str) -> None:
             predictions[name].to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
     tables = {name: records.tables(spec, found) for name, found in predictions.items()}
     source = json.loads((stage.INPUTS / task / "source.json").read_text())
-    shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation) | {"device": cell.device.type}
+    shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
-        entry["options"] = cards[name].get("method")
+        entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
         if name in tables:
             entry |= scored(spec, predictions[name], tables, name, cards[name], params.evaluation)
         else:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import executor, extraction, plugins
-from benchmark.params import check
 from benchmark.types import Modality
 from pipelines import stage
 
@@ -33,8 +32,7 @@ def main(dataset: str) -> None:
 def jobs(name, modality, clips, root, folder, entry, section) -> list[extraction.Job]:
     """One job per subject, in sorted order."""
     module, extractor = plugins.load("datasets", entry["layout"]), plugins.load("features", modality.kind)
-    given = getattr(section, modality.kind)
-    options = check(extractor.Options, given, f"params.yaml: features.{modality.kind}")
+    options = extractor.Options(**section.extractors.get(modality.kind, {}))
     (folder / "shards").mkdir(parents=True, exist_ok=True)
     columns = clips[["clip_id", "start_s", "end_s", name]].rename(columns={name: "path"})
     return [

@@ -1,33 +1,42 @@
-"""plan: params.yaml -> one file per dataset, task and method, so that a cell depends on its own entries only."""
+"""plan: params.yaml -> one file per dataset, task and method, so that a cell depends on its own entries only.
 
-from benchmark import objectives, plugins
+Checks every name and option in the file first, so that a mistake anywhere stops the run before anything is computed.
+"""
+
+from benchmark import objectives, plugins, splits
 from benchmark.files import write_json
-from benchmark.params import check
+from benchmark.params import BadParams, Params, check, nearest
 from pipelines import stage
 
 
 def main() -> None:
     params = stage.params()
+    check_extractors(params)
+    datasets = {name: dataset(name, params) for name in params.datasets}
+    methods = {name: method_entry(method, f"methods.{name}") for name, method in params.methods.items()}
+    for name in params.tasks:
+        check_task(name, params, datasets)
     for name in params.suite.datasets:
-        write_json(stage.PLAN / "datasets" / f"{name}.json", dataset(name, params.datasets[name], params.populations))
+        write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
     for name in params.suite.tasks:
         task = params.tasks[name]
         write_json(stage.PLAN / "tasks" / f"{name}.json", task.model_dump(exclude={"methods"}))
+        own = {key: method_entry(method, f"tasks.{name}.methods.{key}") for key, method in task.methods.items()}
         for method in params.suite.methods:
-            resolved = task.methods.get(method, params.methods[method])
-            where = f"tasks.{name}.methods" if method in task.methods else "methods"
-            write_json(stage.PLAN / "methods" / name / f"{method}.json", method_entry(resolved, f"{where}.{method}"))
+            write_json(stage.PLAN / "methods" / name / f"{method}.json", own.get(method, methods[method]))
 
 
-def dataset(name: str, entry, populations) -> dict:
+def dataset(name: str, params: Params) -> dict:
     """A dataset with its options filled in, its population and the source of its layout."""
+    entry = params.datasets[name]
+    known("layout", entry.layout, plugins.names("datasets"), f"datasets.{name}")
     module = plugins.load("datasets", entry.layout)
     options = check(module.Options, entry.options, f"params.yaml: datasets.{name}.options")
     return entry.model_dump() | {
         "name": name,
         "options": options.model_dump(),
         "population_name": entry.population,
-        "population": populations[entry.population].model_dump(),
+        "population": params.populations[entry.population].model_dump(),
         "modalities": module.modalities(options),
         "layout_digest": plugins.digest("datasets", entry.layout),
     }
@@ -40,6 +49,31 @@ def method_entry(method, where: str) -> dict:
         "terms": {name: options.model_dump() for name, options in chosen.items()},
         "digests": {name: plugins.digest("losses", name) for name in chosen},
     }
+
+
+def check_extractors(params: Params) -> None:
+    for kind, given in params.features.extractors.items():
+        known("extractor", kind, plugins.names("features"), "features.extractors")
+        check(plugins.load("features", kind).Options, given, f"params.yaml: features.extractors.{kind}")
+
+
+def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:
+    """Modalities, targets and split rule must be ones that the task's dataset has."""
+    task = params.tasks[name]
+    entry = datasets[task.dataset]
+    module = plugins.load("datasets", entry["layout"])
+    for role in ("prevalent", "privileged"):
+        for modality in getattr(task, role):
+            known("modality", modality, entry["modalities"], f"tasks.{name}.{role}")
+    for target in task.target:
+        known("label", target, module.LABELS, f"tasks.{name}.target")
+    known("rule", task.split.rule, (*splits.RULES, *module.PARTITIONS), f"tasks.{name}.split")
+
+
+def known(what: str, name: str, allowed, where: str) -> None:
+    """BadParams unless the name is one of the allowed ones."""
+    if name not in allowed:
+        raise BadParams(f"params.yaml: {where}: there is no {what} {name!r}{nearest(name, allowed)}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def small_task(kind: str) -> Task:
 
 
 def small_cell(kind: str = "ordinal", subjects: int = 12, clips: int = 12, seeds=(0, 1), epochs: int = 6) -> cell.Cell:
-    """A task in which both modalities show the target, the privileged one more clearly."""
+    """A task in which both modalities show the target, the privileged one more clearly but not always there."""
     rng = np.random.default_rng(7)
     state = rng.normal(size=(subjects * clips, 2))
     people = np.repeat([f"s{number:02d}" for number in range(subjects)], clips)
@@ -32,6 +32,8 @@ def small_cell(kind: str = "ordinal", subjects: int = 12, clips: int = 12, seeds
         "vision": np.hstack([state + 0.8 * rng.normal(size=state.shape), rng.normal(size=(len(state), 6))]),
         "biosignal": np.hstack([state + 0.2 * rng.normal(size=state.shape), rng.normal(size=(len(state), 3))]),
     }
+    there = {"vision": np.ones(len(state), bool), "biosignal": rng.random(len(state)) > 0.1}
+    x["biosignal"][~there["biosignal"]] = np.nan
     task = small_task(kind)
     label = state if kind == "regression" else np.digitize(state[:, 0], [-0.5, 0.5] if kind == "ordinal" else [0.0])
     target = torch.from_numpy(label.astype(np.float32) if kind == "regression" else label)
@@ -40,7 +42,7 @@ def small_cell(kind: str = "ordinal", subjects: int = 12, clips: int = 12, seeds
         clip_id=clip_id,
         subject_id=people,
         x={name: torch.from_numpy(values.astype(np.float32)) for name, values in x.items()},
-        visible={name: torch.ones(len(state), dtype=torch.bool) for name in x},
+        visible={name: torch.from_numpy(flags) for name, flags in there.items()},
         target=target,
         clean=None,
     )

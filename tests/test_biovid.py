@@ -86,8 +86,8 @@ def test_part_b_delivers_facial_muscles_and_part_a_does_not(tmp_path):
     options = biovid.Options(part="B")
     path = tmp_path / biovid.read(tmp_path, options).biosignal[0]
     wanted = {"eda", "ecg", "emg_trapezius", "emg_corrugator", "emg_zygomaticus"}
-    assert set(biovid.open_signals(path, 0, np.inf, options).channels) == wanted
-    assert set(biovid.open_signals(path, 0, np.inf, biovid.Options()).channels) == {"eda", "ecg", "emg_trapezius"}
+    assert set(biovid.open_biosignal(path, 0, np.inf, options).channels) == wanted
+    assert set(biovid.open_biosignal(path, 0, np.inf, biovid.Options()).channels) == {"eda", "ecg", "emg_trapezius"}
     assert set(biovid.modalities(options)["biosignal"].channels) == wanted
 
 
@@ -115,12 +115,12 @@ def test_signals_are_read_with_blanks_in_the_header_and_their_own_rate(tmp_path)
     path = tmp_path / "x_bio.csv"
     time = np.arange(50) * 1_000_000 // 512
     pd.DataFrame({"time": time, " gsr": 2.0, " ecg ": 3.0, "emg_trapezius": 4.0}).to_csv(path, sep="\t", index=False)
-    signals = biovid.open_signals(path, 0, np.inf, biovid.Options())
+    signals = biovid.open_biosignal(path, 0, np.inf, biovid.Options())
     assert signals.rate == 512 and signals.channels["ecg"].shape == (50,)
     pd.DataFrame({"time": np.arange(50) * 1000, "gsr": 2.0, "ecg": 3.0, "emg_trapezius": 4.0}).to_csv(
         path, sep="\t", index=False
     )
-    assert biovid.open_signals(path, 0, np.inf, biovid.Options()).rate == 1000
+    assert biovid.open_biosignal(path, 0, np.inf, biovid.Options()).rate == 1000
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_broken_signal_files_are_unusable_with_a_reason(tmp_path, content, told)
     path = tmp_path / "x_bio.csv"
     path.write_text(content, encoding="latin-1")
     with pytest.raises(Unusable, match=told):
-        biovid.open_signals(path, 0, np.inf, biovid.Options())
+        biovid.open_biosignal(path, 0, np.inf, biovid.Options())
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,7 @@ def test_broken_signal_files_are_unusable_with_a_reason(tmp_path, content, told)
         ((1, "071309_w_21", 7, "PA7", 1, "x"), "line 6 has an unknown class_id"),
         ((1, "071309_w_21", "", "PA1", 1, "x"), "line 6 has an unknown class_id"),
         (("one", "071309_w_21", 1, "PA1", 1, "x"), "line 6 has a subject_id that is not a number"),
+        (("inf", "071309_w_21", 1, "PA1", 1, "x"), "line 6 has a subject_id that is not a number"),
         ((1, "", 1, "PA1", 1, "x"), "line 6 has no subject_name"),
         (SAMPLES[0], "line 6 has a sample_name that was there before"),
     ],
@@ -157,6 +158,12 @@ def test_a_wrong_line_of_the_index_is_named(tmp_path, row, told):
     path = tmp_path / "PartA" / "starting_point" / "samples.csv"
     path.write_text(path.read_text() + "\t".join(map(str, row)) + "\n")
     with pytest.raises(WrongTree, match=told):
+        biovid.read(tmp_path, biovid.Options())
+
+
+def test_an_index_without_samples_is_refused(tmp_path):
+    write_tree(tmp_path, samples=[])
+    with pytest.raises(WrongTree, match=r"not found|lists no sample"):
         biovid.read(tmp_path, biovid.Options())
 
 
@@ -186,7 +193,7 @@ def test_damaged_signal_files_never_end_in_a_traceback(tmp_path, damage, cut):
     path = tmp_path / "x_bio.csv"
     path.write_bytes(bytes(content[: cut or None]))
     try:
-        signals = biovid.open_signals(path, 0, np.inf, biovid.Options())
+        signals = biovid.open_biosignal(path, 0, np.inf, biovid.Options())
     except Unusable as reason:
         assert str(reason)
     else:

@@ -114,6 +114,21 @@ def test_a_path_that_leaves_the_dataset_is_refused(copy, tmp_path, listed):
     assert "leaves the folder of the dataset" in reason and np.isnan(values).all()
 
 
+def test_a_linked_part_is_read(recordings, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "PartA").symlink_to(recordings / "PartA")
+    index, _, _ = extract(tmp_path / "raw", "biosignal", tmp_path / "out")
+    assert index.present.all()
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "x" * 300, "a\0b"])
+def test_names_no_file_can_have_are_absent_with_a_reason(copy, tmp_path, name):
+    index = copy / "PartA" / "starting_point" / "samples.csv"
+    index.write_text(index.read_text() + f"1\t{biovid.SUBJECTS[0]}\t4\tPA4\t1\t{name}\n")
+    found, _, _ = extract(copy, "biosignal", tmp_path / "out", biovid.SUBJECTS[0])
+    assert found.present.sum() == 5 and found.reason[~found.present].item()
+
+
 def test_a_sample_name_with_dots_is_absent_and_named(copy, tmp_path):
     index = copy / "PartA" / "starting_point" / "samples.csv"
     subject = biovid.SUBJECTS[0]

@@ -41,6 +41,10 @@ def test_class_metrics_agree_with_scikit_learn(metric, expected, classes):
     assert scored(metric, "ordinal", *classes) == pytest.approx(expected(*classes))
 
 
+def test_kappa_of_classes_without_an_order_has_no_weights(classes):
+    assert scored("kappa", "classification", *classes) == pytest.approx(reference.cohen_kappa_score(*classes))
+
+
 def test_value_metrics_agree_with_their_definitions(values):
     truth, guess = values
     assert scored("mae", "regression", *values) == pytest.approx(np.abs(truth - guess).mean())

@@ -1,5 +1,6 @@
 """params.yaml: what ships is sound, and mistakes are told in a sentence."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
         (("tasks", "biovid_level", "classes"), [], "classes are needed"),
         (("tasks", "biovid_level", "privileged"), ["vision"], "vision cannot be both prevalent and privileged"),
         (("populations", "shared", "clips"), 21, "multiple of 5"),
+        (("training", "seeds"), [0, 1, 0], "training.seeds: 0 stands there twice"),
+        (("methods", "teacher"), {}, "methods: teacher: this name is taken"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, raw, path, value, told):
@@ -90,3 +93,33 @@ def test_broken_yaml_is_told(tmp_path):
     (tmp_path / "params.yaml").write_text("suite: [")
     with pytest.raises(params.BadParams, match="not valid YAML"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    "path, value, told",
+    [
+        (("tasks", "biovid_level", "prevalent"), ["visoin"], "no modality 'visoin'; did you mean 'vision'?"),
+        (("tasks", "biovid_level", "target"), ["levle"], "no label 'levle'; did you mean 'level'?"),
+        (("tasks", "noise_level", "split", "rule"), "lsoo", "no rule 'lsoo'; did you mean 'loso'?"),
+        (("datasets", "biovid", "layout"), "biovit", "no layout 'biovit'; did you mean 'biovid'?"),
+        (("datasets", "biovid", "options"), {"parts": "B"}, "datasets.biovid.options has no key 'parts'"),
+        (
+            ("features", "extractors", "vision"),
+            {"ratee": 4},
+            "extractors.vision has no key 'ratee'; did you mean 'rate'",
+        ),
+        (("features", "extractors", "gaze"), {}, "no extractor 'gaze'; allowed: biosignal, speech, vision"),
+        (("methods", "unused"), {"terms": {"kdto": {}}}, "methods.unused.terms: there is no term 'kdto'"),
+    ],
+)
+def test_the_plan_stops_at_names_that_do_not_exist(tmp_path, monkeypatch, raw, path, value, told):
+    from pipelines import plan
+
+    held = raw
+    for key in path[:-1]:
+        held = held[key]
+    held[path[-1]] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(params.BadParams, match=re.escape(told)):
+        plan.main()

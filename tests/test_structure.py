@@ -135,6 +135,11 @@ def test_plugins_are_found_by_file_name(kind):
         plugins.load(kind, "nothing")
 
 
+def test_a_digest_follows_what_a_plugin_imports():
+    found = {path.stem for path in plugins.imported(ROOT / "benchmark" / "losses" / "kdot.py")}
+    assert {"ot", "models"} <= found
+
+
 def test_runtime_is_in_no_stage():
     assert not [name for name, stage in STAGES.items() if "runtime" in stage.get("params", [])]
 

@@ -61,7 +61,8 @@ def mirror(tmp_path, monkeypatch):
 
 def held():
     client = mlflow.MlflowClient()
-    found = client.search_runs([client.get_experiment_by_name("tests").experiment_id], max_results=500)
+    number = client.get_experiment_by_name("tests").experiment_id
+    found = client.search_runs([number], "tags.key LIKE '%'", max_results=500)
     return {run.data.tags["key"]: run for run in found}
 
 
@@ -89,6 +90,15 @@ def test_methods_that_left_the_suite_are_deleted(mirror):
     mirror(record(), record("kdot"))
     mirror(record())
     assert not any("kdot" in key for key in held())
+
+
+def test_runs_of_other_people_are_left_alone(mirror):
+    mirror(record())
+    client = mlflow.MlflowClient()
+    number = client.get_experiment_by_name("tests").experiment_id
+    other = client.create_run(number, run_name="mine").info.run_id
+    mirror(record("kdot"))
+    assert client.get_run(other).info.lifecycle_stage == "active"
 
 
 def test_an_interrupted_run_is_replaced(mirror):

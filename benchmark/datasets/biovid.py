@@ -29,6 +29,7 @@ CHANNELS = {  # column of the file -> channel
     "emg_corrugator": "emg_corrugator",
     "emg_zygomaticus": "emg_zygomaticus",
 }
+LABELS, PARTITIONS = ("level",), ("holdout_61_26",)  # columns of the clip table that tasks may name
 FACIAL = ("emg_corrugator", "emg_zygomaticus")
 RATE_HZ, FRAMES_HZ, DURATION_S = 512, 25, 5.5
 SUBJECTS = """
@@ -120,11 +121,13 @@ def read_samples(path: Path) -> pd.DataFrame:
     table.columns = table.columns.str.strip()
     if absent := [name for name in COLUMNS if name not in table]:
         raise WrongTree(f"{path.name} has no column {', '.join(absent)}; it has: {', '.join(table.columns)}")
+    if table.empty:
+        raise WrongTree(f"{path.name} lists no sample")
     table = table[list(COLUMNS)].apply(lambda column: column.str.strip())
     numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("subject_id", "class_id")}
     wrong = {
         "an unknown class_id": ~numbers["class_id"].isin(range(len(CLASSES))),
-        "a subject_id that is not a number": numbers["subject_id"].isna(),
+        "a subject_id that is not a number": ~np.isfinite(numbers["subject_id"]),
         "no subject_name": table.subject_name.eq(""),
         "no sample_name": table.sample_name.eq(""),
         "a sample_name that was there before": table.sample_name.duplicated(),
@@ -144,18 +147,18 @@ def located(root: Path, folder: Path, table: pd.DataFrame, ending: str) -> list[
         if subject.is_dir()
         for file in sorted(subject.iterdir())
     }
-    paths = []
+    inner, paths = folder.relative_to(root).as_posix(), []
     for subject, sample in zip(table.subject_name, table.sample_name, strict=True):
-        listed = folder / subject / f"{sample}{ending}"
-        paths.append(there.get((subject.lower(), f"{sample}{ending}".lower()), listed).relative_to(root).as_posix())
+        found = there.get((subject.lower(), f"{sample}{ending}".lower()))
+        paths.append(found.relative_to(root).as_posix() if found else f"{inner}/{subject}/{sample}{ending}")
     return paths
 
 
-def open_video(path: Path, start_s: float, end_s: float, options: Options) -> Video:
+def open_vision(path: Path, start_s: float, end_s: float, options: Options) -> Video:
     return Video(path, start_s, end_s)
 
 
-def open_signals(path: Path, start_s: float, end_s: float, options: Options) -> Signals:
+def open_biosignal(path: Path, start_s: float, end_s: float, options: Options) -> Signals:
     """A *_bio.csv: tab-separated, time in microseconds from the start of the clip. Unusable if it is broken."""
     try:
         table = pd.read_csv(path, sep="\t", dtype=np.float64, na_values=["NaN", "nan", ""])

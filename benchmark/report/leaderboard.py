@@ -78,7 +78,7 @@ def headline_table(records: list[dict]) -> list[str]:
         scores = record["conditions"][shown_condition(record)]["scores"]
         baseline = record["method"] in ("prevalent_only", "teacher")
         cells = [
-            record["method"],
+            named(record),
             with_interval(scores[metric]),
             "" if baseline else with_interval(record["difference"], signed=True),
             "" if baseline else with_interval(record["gap_recovered"]),
@@ -86,6 +86,12 @@ def headline_table(records: list[dict]) -> list[str]:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def named(record: dict) -> str:
+    """The method, and how many of its replicas diverged: those are scored with their initial weights."""
+    lost = sum(replica["status"] == "diverged" for replica in record["replicas"])
+    return f"{record['method']} ({lost} of {len(record['replicas'])} diverged)" if lost else record["method"]
 
 
 def shown_condition(record: dict) -> str:
