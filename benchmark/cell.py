@@ -1,6 +1,7 @@
 """One cell of the benchmark: the clips of a task, divided for each replica, ready to be trained on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ class Cell:
             target = (target - mean[:, None]) / deviation[:, None]
         return self.view(rows, modalities) | {"target": target}
 
-    @property
+    @cached_property
     def scale(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation of the targets of each replica's training clips: (replicas, outputs) each."""
         if self.task.kind != "regression":

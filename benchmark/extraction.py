@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
+from benchmark.files import write_json
 from benchmark.types import Definitions, Modality, Unusable
-
-OPENERS = {
-    "vision": "open_video",
-    "biosignal": "open_signals",
-    "speech": "open_audio",
-}  # by kind, in the dataset's file
 
 
 class Job(NamedTuple):
@@ -153,5 +148,5 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality) -> pd.DataFrame:
     os.replace(folder / "features.tmp.npy", folder / "features.npy")
     index = pd.DataFrame({"clip_id": clips.clip_id, "present": [not reason for reason in reasons], "reason": reasons})
     index.to_parquet(folder / "index.parquet", index=False)
-    (folder / "names.json").write_text(json.dumps(definitions(modality)._asdict(), indent=1) + "\n")
+    write_json(folder / "names.json", definitions(modality)._asdict())
     return index

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,7 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"benchmark.{kind}.{name}")
 
 
+@cache
 def digest(kind: str, name: str) -> str:
     """A digest of the plug-in's source and of every project file it imports, so that a change is noticed."""
     load(kind, name)
