@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 
 class Unusable(Exception):
@@ -18,29 +19,45 @@ class Modality(NamedTuple):
     """What a dataset promises to deliver under one modality name."""
 
     kind: str  # vision, speech or biosignal: the file in benchmark/features that extracts it
-    channels: tuple[str, ...] = ()  # biosignal only: eda, ecg, emg_<site>, bvp, resp
+    channels: tuple[str, ...] = ()  # biosignal only: eda, ecg, emg_<site>, bvp, resp, temp, acc
+
+
+class Reading(NamedTuple):
+    """What a dataset's folder holds."""
+
+    clips: pd.DataFrame  # the clip table: a row per labelled stretch of a recording
+    dropped: pd.DataFrame  # path, reason: what is there but carries no usable label or name
 
 
 class Video(NamedTuple):
-    """A stretch of a video file; decoding is left to the extractor, which streams it."""
+    """A video file; decoding is left to the extractor, which streams it."""
 
     path: Path
-    start_s: float = 0.0
-    end_s: float = float("inf")
+    region: tuple[float, float] = (0.0, 1.0)  # left and right edge of where the face is, fractions of the width
 
 
-class Signals(NamedTuple):
-    """Bio-signals of one clip, all at one rate."""
+class Crops(NamedTuple):
+    """Pictures of an aligned face, cut out of a video by the dataset's owners; some frames have none."""
 
-    rate: float  # Hz
-    channels: dict[str, np.ndarray]  # name -> (samples,) float64; eda in uS, the rest in uV
+    paths: tuple[Path, ...]  # in the order of time
+    times: tuple[float, ...]  # s from the start of the video
 
 
 class Audio(NamedTuple):
-    """Sound of one clip."""
+    """Sound of one recording."""
 
     rate: float  # Hz
     samples: np.ndarray  # (samples,) float32, mono, -1 to 1
+
+
+class Signal(NamedTuple):
+    """One channel of bio-signals, from the start of the recording."""
+
+    rate: float  # Hz
+    values: np.ndarray  # (samples,) float64; eda in uS, temp in degrees Celsius, acc in g, the rest in uV or relative
+
+
+Signals = dict[str, Signal]  # by channel; each has a rate of its own
 
 
 class Definitions(NamedTuple):
