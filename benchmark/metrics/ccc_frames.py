@@ -1,0 +1,13 @@
+"""CCC over annotated frames: each frame is predicted as its clip is, once for every clip that holds it."""
+
+import numpy as np
+
+from benchmark.stats import FRAMES, concordance
+
+KINDS = ("regression",)
+HIGHER_IS_BETTER = True
+
+
+def score(moments: np.ndarray, kind: str) -> np.ndarray:
+    """moments (..., targets, 15) -> (...), -1 to 1, mean over targets."""
+    return concordance(moments[..., FRAMES]).mean(-1)
