@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark import plugins
 from benchmark.files import is_pointer, write_json
-from benchmark.types import Modality, Unusable
+from benchmark.types import Modality, Source, Unusable
 
 
 class Job(NamedTuple):
@@ -23,7 +23,7 @@ class Job(NamedTuple):
     kind: str
     root: Path  # of the recordings; nothing outside it is opened
     shard: Path
-    clips: pd.DataFrame  # clip_id, start_s, end_s, path
+    clips: pd.DataFrame  # clip_id, recording_id, start_s, end_s, path
     layout: str
     dataset_options: Any
     extractor_options: Any
@@ -93,8 +93,8 @@ def extract_subject(job: Job) -> Counts:
     if job.shard.exists() and (kept := read_shard(job.shard)) and kept["header"] == wanted:
         return Counts(len(job.clips), int((kept["reason"] != "").sum()), 0)
     rows = {}
-    for listed, clips in job.clips.groupby("path", sort=False, dropna=False):
-        rows |= extract_recording(job, listed, clips)
+    for (recording_id, listed), clips in job.clips.groupby(["recording_id", "path"], sort=False, dropna=False):
+        rows |= extract_recording(job, recording_id, listed, clips)
     values, reasons = zip(*(rows[clip_id] for clip_id in job.clips.clip_id), strict=True)
     partial = job.shard.with_name(f".{job.shard.stem}.tmp.npz")
     np.savez(partial, header=wanted, features=np.stack(values), reason=np.array(reasons, str))
@@ -102,18 +102,16 @@ def extract_subject(job: Job) -> Counts:
     return Counts(len(rows), sum(map(bool, reasons)), len(rows))
 
 
-def extract_recording(job: Job, listed: str | float, clips: pd.DataFrame) -> dict[str, tuple[np.ndarray, str]]:
+def extract_recording(job: Job, recording_id: str, listed, clips: pd.DataFrame) -> dict[str, tuple[np.ndarray, str]]:
     """What extract_clip gives for each clip of one recording, by clip_id; the recording is read and analysed once."""
     if not isinstance(listed, str):
         return {clip_id: (blank(job), "not recorded") for clip_id in clips.clip_id}
     extractor = plugins.load("features", job.kind)
 
     def analyse():
-        path = inside(job.root, listed)
-        module = plugins.load("datasets", job.layout)
-        return extractor.analyse(
-            module.recording(job.modality, job.root, path, job.dataset_options), job.extractor_options
-        )
+        source = Source(job.modality, recording_id, job.root, inside(job.root, listed))
+        recording = plugins.load("datasets", job.layout).recording(source, job.dataset_options)
+        return extractor.analyse(recording, job.extractor_options)
 
     analysis, reason = attempt(analyse, job.kind)
     if reason:

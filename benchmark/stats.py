@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
+from benchmark.concordance import ccc
 from benchmark.params import Task
 from benchmark.seeds import generator
 
@@ -56,22 +57,10 @@ def moments(
     first, at = np.unique(recording, return_index=True, return_inverse=True)[1:]
     summed = np.zeros((len(first), *clips.shape[1:]))
     np.add.at(summed, at, clips)
-    found = np.where(summed[..., 0] > 1, concordance(summed), np.nan)
+    found = np.where(summed[..., 0] > 1, ccc(summed), np.nan)
     within = np.zeros((*t.shape, 2))
     within[first] = np.stack([np.nan_to_num(found), np.isfinite(found)], axis=-1)
     return np.concatenate([clips, inside, within], axis=-1)
-
-
-def concordance(summed: np.ndarray) -> np.ndarray:
-    """Concordance correlation (Lin 1989, Biometrics 45(1)) of summed 1, t, p, t^2, p^2, tp (..., 6 or more) -> (...).
-
-    Population moments; NaN where truth and prediction are both constant and equal.
-    """
-    count, truth, guess, truth_square, guess_square, product = np.moveaxis(summed[..., :6], -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        truth, guess = truth / count, guess / count
-        spread = truth_square / count - truth**2 + guess_square / count - guess**2 + (truth - guess) ** 2
-        return 2 * (product / count - truth * guess) / np.where(spread > 1e-12, spread, np.nan)
 
 
 def score(metric: str, kind: str, summed: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def jobs(name, modality, clips, root, folder, entry, section) -> list[extraction
     module, extractor = plugins.load("datasets", entry["layout"]), plugins.load("features", modality.kind)
     options = extractor.Options(**section.extractors.get(modality.kind, {}))
     (folder / "shards").mkdir(parents=True, exist_ok=True)
-    columns = clips[["clip_id", "start_s", "end_s", name]].rename(columns={name: "path"})
+    columns = clips[["clip_id", "recording_id", "start_s", "end_s", name]].rename(columns={name: "path"})
     return [
         extraction.Job(
             modality=name,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from benchmark import tables
 from benchmark.params import Population
 from benchmark.trees import child
-from benchmark.types import Modality, Reading, Signal, Signals, Unusable, Video, WrongTree
+from benchmark.types import Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 
 CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
 COLUMNS = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
@@ -142,12 +142,12 @@ def located(root: Path, folder: Path, table: pd.DataFrame, ending: str) -> list[
     return paths
 
 
-def recording(modality: str, root: Path, path: Path, options: Options) -> Video | Signals:
+def recording(source: Source, options: Options) -> Video | Signals:
     """A whole recording. Bio-signals: tab-separated, time in microseconds from the start. Unusable if broken."""
-    if modality == "vision":
-        return Video(path)
+    if source.modality == "vision":
+        return Video(source.path)
     wanted = {column: name for column, name in CHANNELS.items() if name in modalities(options)["biosignal"].channels}
-    table = tables.numbers(path, "\t", ("time", *wanted), Unusable)
+    table = tables.numbers(source.path, "\t", ("time", *wanted), Unusable)
     if len(table) < 2:
         raise Unusable(f"only {len(table)} samples")
     step = float(np.nanmedian(np.diff(table["time"]))) / 1e6

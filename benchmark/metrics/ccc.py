@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmark.stats import concordance
+from benchmark.concordance import ccc
 
 KINDS = ("regression",)
 HIGHER_IS_BETTER = True
@@ -10,4 +10,4 @@ HIGHER_IS_BETTER = True
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:
     """moments (..., targets, 15) -> (...), -1 to 1; NaN where truth and prediction are both constant and equal."""
-    return concordance(moments).mean(-1)
+    return ccc(moments).mean(-1)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from benchmark.stats import FRAMES, concordance
+from benchmark.concordance import ccc
+from benchmark.stats import FRAMES
 
 KINDS = ("regression",)
 HIGHER_IS_BETTER = True
@@ -10,4 +11,4 @@ HIGHER_IS_BETTER = True
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:
     """moments (..., targets, 15) -> (...), -1 to 1, mean over targets."""
-    return concordance(moments[..., FRAMES]).mean(-1)
+    return ccc(moments[..., FRAMES]).mean(-1)
