@@ -120,7 +120,7 @@ def _heart(person: Person, drive: np.ndarray, breaths: np.ndarray, rng: np.rando
     active = _lagged(drive + 0.5 * _wandering(rng, drive, 30.0), 4.0)
     rhythm = person.sinus_arrhythmia * np.exp(-0.15 * active) * np.sin(2 * np.pi * breaths)
     bpm = person.heart_rate + rng.normal(0, 3) + 7.0 * active + rhythm + 0.6 * _wandering(rng, drive, 4.0)
-    return rng.random() + np.cumsum(np.clip(bpm, 35, 200)) / 60 / GRID_HZ
+    return rng.random() + np.cumsum(np.clip(bpm, 42, 200)) / 60 / GRID_HZ
 
 
 def _skin(person: Person, sweat: np.ndarray, times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
