@@ -197,7 +197,8 @@ def recording(source: Source, options: Options) -> Video | Audio | Signals:
     named = [next((own for name, own in upper.items() if channel in name), None) for channel in ("EDA", "ECG")]
     chosen = named if None not in named and named[0] != named[1] else table.columns[1:3]
     return {
-        channel: Signal(1 / step, table[own].to_numpy()) for channel, own in zip(("eda", "ecg"), chosen, strict=True)
+        channel: Signal(round(1 / step, 3), table[own].to_numpy())
+        for channel, own in zip(("eda", "ecg"), chosen, strict=True)
     }
 
 

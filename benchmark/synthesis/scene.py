@@ -58,3 +58,7 @@ class Scene:
     def signal(self, channel: str, rate: float, site: str = "chest") -> np.ndarray:
         """What a sensor records; units as in sensors.record."""
         return sensors.record(self.life, channel, rate, self.generator("sensor", channel, site), site)
+
+    def boxes(self, count: int) -> np.ndarray:
+        """Where the face is in each of the first `count` frames: x, y, width, height in px."""
+        return face.boxes(face.look(self.own("look")), face.motion(self.generator("picture"), count))
