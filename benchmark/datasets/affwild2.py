@@ -78,7 +78,7 @@ def read(root: Path, options: Options) -> Reading:
             dropped.append((below(root, path), str(error)))
             continue
         if lost:
-            dropped.append((below(root, path), f"{lost} windows with too few labelled frames"))
+            dropped.append((below(root, path), f"{lost} windows with too few labelled frames or too little agreement"))
         expected = f"batch1/{video_of(stem)}.mp4" if options.vision == "videos" else f"{PICTURES[0]}/{stem}"
         sound = below(root, film) or f"batch1/{video_of(stem)}.mp4"
         paths = {"vision": below(root, seen) or expected, "speech": sound}
