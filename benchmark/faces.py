@@ -214,7 +214,9 @@ def _detect(grey: np.ndarray, around: np.ndarray | None, missed: int) -> np.ndar
     if found is None and around is not None:
         return _near(grey, around)
     # One cascade sees a face in many things; two rarely in the same thing.
-    return found if found is not None and _near(grey, np.append(found, 0.0), ("frontalface_alt2",)) is not None else None
+    return (
+        found if found is not None and _near(grey, np.append(found, 0.0), ("frontalface_alt2",)) is not None else None
+    )
 
 
 def _near(
