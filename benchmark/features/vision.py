@@ -14,7 +14,7 @@ from benchmark.types import Crops, Definitions, Features, Unusable, Video
 
 VERSION = 2
 GAP = 1.0  # s without a face after which it is not known how it moved
-INNER = np.s_[13:90, 16:80]  # px of the aligned face that lie in a region
+INNER = np.s_[11:90, 16:80]  # px of the aligned face that lie in a region
 DOWN, ACROSS = (axis[INNER] for axis in (np.mgrid[:CROP, :CROP].astype(np.float32) + 0.5) / CROP - 0.5)
 OUTWARD = np.sign(ACROSS)
 FLOW = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
@@ -29,11 +29,15 @@ REGIONS = {  # fractions of the face box: left, top, right, bottom; a pair is av
     "mouth": ((0.21, 0.69, 0.79, 0.93),),
 }
 PARTS = {  # smaller boxes, for the named measures only
-    "corner": ((0.21, 0.69, 0.40, 0.93), (0.60, 0.69, 0.79, 0.93)),
-    "lips": ((0.40, 0.69, 0.60, 0.93),),
+    "arch": ((0.17, 0.12, 0.45, 0.38), (0.55, 0.12, 0.83, 0.38)),
+    "inner": ((0.30, 0.18, 0.50, 0.38), (0.50, 0.18, 0.70, 0.38)),
+    "frown": ((0.44, 0.22, 0.56, 0.42),),
     "lid": ((0.17, 0.46, 0.45, 0.56), (0.55, 0.46, 0.83, 0.56)),
-    "bridge": ((0.38, 0.36, 0.62, 0.52),),
+    "bridge": ((0.42, 0.40, 0.58, 0.56),),
     "tip": ((0.33, 0.52, 0.67, 0.68),),
+    "corner": ((0.28, 0.66, 0.42, 0.84), (0.58, 0.66, 0.72, 0.84)),
+    "beside": ((0.22, 0.67, 0.36, 0.82), (0.64, 0.67, 0.78, 0.82)),
+    "lips": ((0.36, 0.70, 0.64, 0.86),),
 }
 MEASURES = {
     "mean": "mean intensity relative to the face, standard deviations of the face",
@@ -52,18 +56,18 @@ MEASURES = {
     "rise": "mean upward speed against the face, face widths per second",
 }
 UNITS = {
-    "brow_height": "height of the brows over the eyes, face widths (action units 1, 2; less in 4)",
-    "brow_gap": "distance of the brows, face widths (less in action unit 4)",
+    "brow_height": "height of the level edges around the brows, face widths (action units 1, 2; less in 4)",
+    "brow_gap": "distance of the level edges of the inner brows, face widths (less in action unit 4)",
     "brow_uneven": "height of the brow at the left of the picture over the other, face widths",
-    "frown_creases": "upright edges between the brows against the cheeks, ln of a ratio (action unit 4)",
-    "eye_opening": "upright over sideways spread of the dark of the eyes, a ratio (action unit 5; less in 7, 43)",
-    "lid_creases": "fine lines below the eyes against the cheeks, ln of a ratio (action units 6, 7)",
-    "nose_wrinkle": "fine lines on the bridge of the nose against the cheeks, ln of a ratio (action unit 9)",
-    "lip_corner_pull": "height of the corners over the middle of the mouth, face widths (action unit 12; less in 15)",
-    "lip_uneven": "height of the corner at the left of the picture over the other, face widths",
+    "frown_creases": "fine lines between the brows, ln of the texture (action unit 4)",
+    "eye_opening": "upright against level edges of the eyes, ln of a ratio (less in action units 7, 43)",
+    "lid_creases": "fine lines below the eyes, ln of the texture (action units 6, 7)",
+    "nose_wrinkle": "fine lines on the bridge of the nose, ln of the texture (action unit 9)",
+    "lip_corner_pull": "how far edges rise outwards at the corners of the mouth, -0.5 to 0.5 (action unit 12)",
+    "lip_uneven": "lip_corner_pull at the left of the picture minus at the right",
+    "lip_stretch": "upright edges beside the mouth, ln of the gradient (action units 12, 20)",
     "lip_drop": "distance of nose and mouth, face widths (action units 26, 27; less in 10)",
-    "mouth_width": "sideways spread of the dark of the mouth, face widths (action units 12, 20; less in 18)",
-    "mouth_opening": "upright spread times darkness of the middle of the mouth (action units 25, 26, 27)",
+    "mouth_opening": "darkness between the lips, ln of standard deviations of the face (action units 25, 26, 27)",
 }
 POSE = {
     "head_yaw": "nose sideways of the middle of the eyes, fraction of their distance, positive to the right",
@@ -94,7 +98,7 @@ def _kinds() -> np.ndarray:
 
 
 KINDS = _kinds()
-EDGES = np.rint(np.array(BOXES) * CROP).astype(int) - (16, 13, 16, 13)  # px of INNER
+EDGES = np.rint(np.array(BOXES) * CROP).astype(int) - (16, 11, 16, 11)  # px of INNER
 SIZES = np.array([(right - left, bottom - top, top) for left, top, right, bottom in BOXES])
 PLACES = {  # which boxes belong to a region or part
     name: slice(BOXES.index(boxes[0]), BOXES.index(boxes[-1]) + 1) for name, boxes in (REGIONS | PARTS).items()
@@ -226,7 +230,8 @@ def _measure(crop: np.ndarray | None, last: np.ndarray | None, step: float) -> n
     across, down = (cv2.Sobel(face, cv2.CV_32F, *order, scale=1 / 8)[INNER] for order in ((1, 0), (0, 1)))
     shade, face = dark(face)[INNER], face[INNER]
     x, y, slant = shade * ACROSS, shade * DOWN, across * down * OUTWARD
-    edges = np.abs(across), np.abs(down), np.abs(fine), slant, across**2 + down**2
+    across, down, steep = np.abs(across), np.abs(down), across**2 + down**2
+    edges = across, down, down * ACROSS, down * DOWN, np.abs(fine), slant, steep
     looks = face, face**2, shade, x, y, x * ACROSS, y * DOWN, *edges, *_patterns(crop)
     planes = np.stack((*looks, *_flow(last, crop, step)))
     means = [planes[:, top:bottom, left:right].mean((1, 2)) for left, top, right, bottom in EDGES]
@@ -235,38 +240,41 @@ def _measure(crop: np.ndarray | None, last: np.ndarray | None, step: float) -> n
 
 def _describe(means: np.ndarray) -> np.ndarray:
     """COLUMNS from the means of the planes (planes, boxes) in the boxes."""
-    face, square, shade, x, y, xx, yy, across, down, fine, slant, steep, line, spot, rough, speed, rise = means
+    face, square, shade, x, y, xx, yy, across, down, level_x, level_y, fine, slant, steep, *patterns, speed, rise = (
+        means
+    )
     wide, high, top = SIZES.T
     x, y, xx, yy = np.array((x, y, xx, yy)) / (shade + 1e-6)  # centres and spreads of the dark, face widths
-    broad, tall = np.sqrt(np.maximum(xx - x**2, 0)), np.sqrt(np.maximum(yy - y**2, 0))
-    dark_parts = (y + 0.5 - top) / high, broad / wide, tall / high
-    contrast = np.sqrt(np.maximum(square - face**2, 0))
-    edges = across, down, fine, slant / (steep + 1e-6), line, spot, rough
-    looks = np.array((face, contrast, *dark_parts, *edges, speed, rise))
+    spread = np.sqrt(np.maximum((xx - x**2, yy - y**2), 0)) / (wide, high)
+    contrast, slant = np.sqrt(np.maximum(square - face**2, 0)), slant / (steep + 1e-6)
+    level = np.array((level_x, level_y)) / (down + 1e-6)  # centres of the level edges, face widths
+    looks = np.array(
+        (face, contrast, (y + 0.5 - top) / high, *spread, across, down, fine, slant, *patterns, speed, rise)
+    )
     looks = np.concatenate([looks[:, PLACES[name]].mean(1) for name in REGIONS])
-    at = {name: np.array((x, y, broad, tall, shade, across, fine))[:, place] for name, place in PLACES.items()}
+    at = {name: np.array((x, y, *level, shade, across, down, fine, slant))[:, place] for name, place in PLACES.items()}
     return np.concatenate((looks, _units(at), _pose(at), (np.nan, np.nan)))
 
 
-def _units(at: dict[str, np.ndarray]) -> tuple[float, ...]:
-    """UNITS from x, y, sideways and upright spread and mean of the dark, upright edges and fine lines per box."""
-    (_, eye, eye_wide, eye_high, *_), (_, brow, *_), (_, corner, *_) = at["eye"], at["brow"], at["corner"]
-    lips, mouth, cheek = at["lips"][:, 0], at["mouth"][:, 0], at["cheek"].mean(1) + 1e-3
-    height = eye - brow
-    return (
+def _units(at: dict[str, np.ndarray]) -> np.ndarray:
+    """UNITS from what _describe measures in the boxes of each part."""
+    height, slant = -at["arch"][3], at["corner"][8]
+    logs = {name: np.log(np.abs(values) + 1e-3).mean(1) for name, values in at.items()}
+    shade, across, down, fine = 4, 5, 6, 7
+    return np.array((
         height.mean(),
-        np.diff(at["brow"][0]).item(),
+        np.diff(at["inner"][2]).item(),
         height[0] - height[1],
-        np.log((at["glabella"][5, 0] + 1e-3) / cheek[5]),
-        np.mean(eye_high / (eye_wide + 1e-6)),
-        np.log((at["lid"][6].mean() + 1e-3) / cheek[6]),
-        np.log((at["bridge"][6, 0] + 1e-3) / cheek[6]),
-        lips[1] - corner.mean(),
-        corner[1] - corner[0],
-        mouth[1] - at["tip"][1, 0],
-        mouth[2],
-        lips[3] * lips[4],
-    )
+        logs["frown"][fine],
+        logs["eye"][across] - logs["eye"][down],
+        logs["lid"][fine],
+        logs["bridge"][fine],
+        slant.mean(),
+        slant[0] - slant[1],
+        logs["beside"][across],
+        at["mouth"][1, 0] - at["tip"][1, 0],
+        logs["lips"][shade],
+    ))  # fmt: skip
 
 
 def _pose(at: dict[str, np.ndarray]) -> tuple[float, float]:
