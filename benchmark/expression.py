@@ -25,7 +25,7 @@ PARTS = {  # smaller boxes, for the named measures only
     "frown": ((0.44, 0.22, 0.56, 0.42),),
     "lid": ((0.17, 0.46, 0.45, 0.56), (0.55, 0.46, 0.83, 0.56)),
     "bridge": ((0.42, 0.40, 0.58, 0.56),),
-    "tip": ((0.36, 0.54, 0.64, 0.68),),
+    "tip": ((0.33, 0.52, 0.67, 0.68),),
     "fold": ((0.26, 0.56, 0.40, 0.74), (0.60, 0.56, 0.74, 0.74)),
     "corner": ((0.28, 0.66, 0.42, 0.84), (0.58, 0.66, 0.72, 0.84)),
     "beside": ((0.22, 0.67, 0.36, 0.82), (0.64, 0.67, 0.78, 0.82)),
@@ -63,7 +63,7 @@ UNITS = {
 }
 POSE = {
     "head_yaw": "axis of the nose to the right of that of the eyes in the picture, face widths (0.001 per degree)",
-    "head_pitch": "nose between eyes (0) and mouth (1), larger when looking down (0.001 per degree)",
+    "head_pitch": "dark of the nose between that of the eyes (0) and of the mouth (1), larger when looking down",
     "head_roll": "roll of the face, degrees",
     "head_turn": "speed of yaw and pitch together, per second",
 }
@@ -121,7 +121,7 @@ def _describe(means: np.ndarray, yaw: float) -> np.ndarray:
     looks = np.array((face, contrast, (y + 0.5 - top) / high, *spread, across, down, fine, slant, *others))
     looks = np.concatenate([looks[:, PLACES[name]].mean(1) for name in REGIONS])
     at = {name: np.array((x, y, *level, shade, across, down, fine, slant))[:, place] for name, place in PLACES.items()}
-    eye, nose, mouth = (at[name][3].mean() for name in ("eye", "tip", "mouth"))
+    eye, nose, mouth = (at[name][1].mean() for name in ("eye", "tip", "mouth"))
     return np.concatenate((looks, _units(at), (yaw, (nose - eye) / (mouth - eye))))
 
 
