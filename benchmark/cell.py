@@ -85,7 +85,7 @@ class Cell:
         shown = self.view(rows, modalities)
         mean, deviation = (values[:, None] for values in self.scale)
         truth = self.table.target[rows].cpu().numpy()
-        headline, kind = stats.HEADLINE[self.task.kind], self.task.kind
+        headline, kind = stats.headline(self.task), self.task.kind
 
         def score(run) -> np.ndarray:
             said = (run(shown["x"], shown["visible"]).prediction * deviation + mean).cpu().numpy()
@@ -94,10 +94,17 @@ class Cell:
             for number, own in enumerate(self.validation):
                 if np.isfinite(said[number]).all():
                     pair = truth[number, : len(own)], prediction[number, : len(own)]
-                    found[number] = stats.score(headline, kind, stats.statistics(kind, *pair, self.outputs).sum(0))
+                    found[number] = stats.score(headline, kind, self.statistics(own, *pair).sum(0))
             return found
 
         return score
+
+    def statistics(self, rows: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """What each of the given clips of the table adds to every metric, as stats defines it."""
+        if self.task.kind != "regression":
+            return stats.confusion(truth, prediction, self.outputs)
+        table = self.table
+        return stats.moments(truth, prediction, table.recording_id[rows], table.frames[rows], table.variance[rows])
 
 
 def load(name: str, task: Task, training: Training, folder: Path, device: torch.device) -> Cell:

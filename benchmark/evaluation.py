@@ -52,7 +52,8 @@ def predict(cell: Cell, networks: list[Network]) -> pd.DataFrame:
 
 
 def rows_of(cell: Cell, number: int, rows: torch.Tensor, said: torch.Tensor) -> pd.DataFrame:
-    """The rows of one replica: fold, seed, clip_id, subject_id, target, truth, prediction, probabilities."""
+    """The rows of one replica: fold, seed, clip_id, subject_id, target, truth, prediction; then, for classes the
+    probabilities, and for values recording_id, frames and variance, which say what a continuous label is made of."""
     index = rows.cpu().numpy()
     replica, kind = cell.replicas[number], cell.task.kind
     keys = {
@@ -63,8 +64,11 @@ def rows_of(cell: Cell, number: int, rows: torch.Tensor, said: torch.Tensor) -> 
     }
     truth, values = cell.table.target[rows].cpu().numpy(), said.cpu().numpy()
     if kind == "regression":
-        columns = zip(cell.task.target, truth.T, values.T, strict=True)
-        return pd.concat([pd.DataFrame(keys | {"target": t, "truth": a, "prediction": b}) for t, a, b in columns])
+        keys |= {"recording_id": cell.table.recording_id[index], "frames": cell.table.frames[index]}
+        columns = zip(cell.task.target, truth.T, values.T, cell.table.variance[index].T, strict=True)
+        return pd.concat([
+            pd.DataFrame(keys | {"target": t, "truth": a, "prediction": b, "variance": v}) for t, a, b, v in columns
+        ])  # fmt: skip
     probability = said.double().softmax(-1).cpu().numpy()
     found = {"target": cell.task.target[0], "truth": truth, "prediction": decide(values, kind)}
     return pd.DataFrame(keys | found | {f"p{c}": probability[:, c] for c in range(cell.outputs)})

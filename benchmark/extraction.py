@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -11,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.files import write_json
-from benchmark.types import Definitions, Modality, Unusable
+from benchmark.files import is_pointer, write_json
+from benchmark.types import Modality, Source, Unusable
 
 
 class Job(NamedTuple):
@@ -22,7 +23,7 @@ class Job(NamedTuple):
     kind: str
     root: Path  # of the recordings; nothing outside it is opened
     shard: Path
-    clips: pd.DataFrame  # clip_id, start_s, end_s, path
+    clips: pd.DataFrame  # clip_id, recording_id, start_s, end_s, path
     layout: str
     dataset_options: Any
     extractor_options: Any
@@ -36,44 +37,52 @@ class Counts(NamedTuple):
     computed: int  # clips of shards that had to be made anew
 
 
-def definitions(modality: Modality) -> Definitions:
-    return plugins.load("features", modality.kind).definitions(modality.channels)
-
-
 def inside(root: Path, listed: str) -> Path:
-    """The file a table lists, if the path stays below root; Unusable otherwise. A folder in it may be a link."""
+    """The file or folder a table lists, if the path stays below root; Unusable otherwise. A folder may be a link."""
     if os.path.isabs(listed) or os.path.normpath(listed).split(os.sep)[0] == os.pardir:
         raise Unusable(f"the path {listed} leaves the folder of the dataset")
     path = root / os.path.normpath(listed)
     try:
-        there = path.is_file()
+        there = path.exists()
     except (OSError, ValueError) as error:  # too long a name, a character no name may have
         raise Unusable(f"no file can have the path {listed!r}: {error}") from None
     if not there:
         raise Unusable(f"there is no file {listed}")
+    if is_pointer(path):
+        raise Unusable(f"{listed} is a git-lfs pointer, not a recording; run `git lfs pull` where it was cloned")
     return path
+
+
+def content(path: Path) -> bytes:
+    """A digest of a file, or of the names and contents of the files in a folder."""
+    if path.is_dir():
+        held = sorted(entry for entry in path.iterdir() if entry.is_file())
+        return hashlib.blake2b(b"".join(entry.name.encode() + content(entry) for entry in held)).digest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
 
 
 def header(job: Job) -> str:
     """What a shard was made from: extractor, its version and source, options, and the content of its recordings."""
-    content = hashlib.blake2b(digest_size=16)
-    for listed in job.clips.path.dropna():
+    recordings = hashlib.blake2b(digest_size=16)
+    for listed in job.clips.path.dropna().unique():
         try:
-            with inside(job.root, listed).open("rb") as file:
-                content.update(hashlib.file_digest(file, "blake2b").digest())
+            recordings.update(content(inside(job.root, listed)))
         except (Unusable, OSError) as error:
-            content.update(str(error).encode())
+            recordings.update(str(error).encode())
+    extractor = plugins.load("features", job.kind)
     made_from = {
         "extractor": job.kind,
-        "version": plugins.load("features", job.kind).VERSION,
+        "version": extractor.VERSION,
+        "versions": extractor.versions(job.extractor_options),
         "source": plugins.digest("features", job.kind),
         "layout": plugins.digest("datasets", job.layout),
         "extraction": hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest(),
         "options": [job.extractor_options.model_dump(), job.dataset_options.model_dump()],
         "segments": job.segments,
         "channels": job.channels,
-        "clips": job.clips[["clip_id", "start_s", "end_s"]].astype(str).values.tolist(),
-        "recordings": content.hexdigest(),
+        "clips": job.clips[["clip_id", "start_s", "end_s", "path"]].astype(str).values.tolist(),
+        "recordings": recordings.hexdigest(),
     }
     return json.dumps(made_from, sort_keys=True)
 
@@ -83,37 +92,63 @@ def extract_subject(job: Job) -> Counts:
     wanted = header(job)
     if job.shard.exists() and (kept := read_shard(job.shard)) and kept["header"] == wanted:
         return Counts(len(job.clips), int((kept["reason"] != "").sum()), 0)
-    rows = [extract_clip(job, clip) for clip in job.clips.itertuples()]
-    reasons = [reason for _, reason in rows]
+    rows = {}
+    for (recording_id, listed), clips in job.clips.groupby(["recording_id", "path"], sort=False, dropna=False):
+        rows |= extract_recording(job, recording_id, listed, clips)
+    values, reasons = zip(*(rows[clip_id] for clip_id in job.clips.clip_id), strict=True)
     partial = job.shard.with_name(f".{job.shard.stem}.tmp.npz")
-    np.savez(partial, header=wanted, features=np.stack([values for values, _ in rows]), reason=np.array(reasons, str))
+    np.savez(partial, header=wanted, features=np.stack(values), reason=np.array(reasons, str))
     os.replace(partial, job.shard)
     return Counts(len(rows), sum(map(bool, reasons)), len(rows))
 
 
-def extract_clip(job: Job, clip) -> tuple[np.ndarray, str]:
+def extract_recording(job: Job, recording_id: str, listed, clips: pd.DataFrame) -> dict[str, tuple[np.ndarray, str]]:
+    """What extract_clip gives for each clip of one recording, by clip_id; the recording is read and analysed once."""
+    if not isinstance(listed, str):
+        return {clip_id: (blank(job), "not recorded") for clip_id in clips.clip_id}
+    extractor = plugins.load("features", job.kind)
+
+    def analyse():
+        source = Source(job.modality, recording_id, job.root, inside(job.root, listed))
+        recording = plugins.load("datasets", job.layout).recording(source, job.dataset_options)
+        return extractor.analyse(recording, job.extractor_options)
+
+    analysis, reason = attempt(analyse, job.kind)
+    if reason:
+        return {clip_id: (blank(job), reason) for clip_id in clips.clip_id}
+    return {clip.clip_id: extract_clip(job, analysis, clip.start_s, clip.end_s) for clip in clips.itertuples()}
+
+
+def extract_clip(job: Job, analysis: Any, start_s: float, end_s: float) -> tuple[np.ndarray, str]:
     """(segments + 1, features) float32 and why they are absent, or an empty reason.
 
     Segment-level features fill the first columns of the first rows, clip-level features the last columns of the
     last row; everything else is NaN.
     """
-    extractor = plugins.load("features", job.kind)
-    defined = extractor.definitions(job.channels)
-    first, last = len(defined.segment), len(defined.clip)
-    values = np.full((job.segments + 1, first + last), np.nan, np.float32)
-    if not isinstance(clip.path, str):
-        return values, "not recorded"
+    extractor, values = plugins.load("features", job.kind), blank(job)
+    found, reason = attempt(
+        lambda: extractor.extract(analysis, start_s, end_s, job.segments, job.extractor_options), job.kind
+    )
+    if not reason:
+        first = found.segment.shape[1]
+        values[:-1, :first], values[-1, first:] = found.segment, found.clip
+    return values, reason
+
+
+def attempt(step: Callable[[], Any], kind: str) -> tuple[Any, str]:
+    """The result of a step and "", or None and why the recording cannot be used."""
     try:
-        path = inside(job.root, clip.path)
-        opener = getattr(plugins.load("datasets", job.layout), f"open_{job.kind}")
-        recording = opener(path, clip.start_s, clip.end_s, job.dataset_options)
-        found = extractor.extract(recording, job.segments, job.extractor_options)
+        return step(), ""
     except Unusable as error:
-        return values, str(error)
+        return None, str(error)
     except Exception as error:  # a foreign file may break any library; one clip must not stop the others
-        return values, f"{job.kind} extraction failed with {type(error).__name__}: {error}"
-    values[:-1, :first], values[-1, first:] = found.segment, found.clip
-    return values, ""
+        return None, f"{kind} extraction failed with {type(error).__name__}: {error}"
+
+
+def blank(job: Job) -> np.ndarray:
+    """Features of a clip of which nothing is known."""
+    defined = plugins.load("features", job.kind).definitions(job.channels, job.extractor_options)
+    return np.full((job.segments + 1, len(defined.segment) + len(defined.clip)), np.nan, np.float32)
 
 
 def read_shard(path: Path) -> dict | None:
@@ -130,8 +165,10 @@ def shard_name(subject: str) -> str:
     return hashlib.blake2b(subject.encode(), digest_size=10).hexdigest() + ".npz"
 
 
-def pack(folder: Path, clips: pd.DataFrame, modality: Modality) -> pd.DataFrame:
+def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) -> pd.DataFrame:
     """Join the shards into features.npy, index.parquet and names.json, in the order of clips; returns the index.
+
+    options: of the extractor.
 
     Shards of subjects that are no longer listed are deleted.
     """
@@ -148,5 +185,8 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality) -> pd.DataFrame:
     os.replace(folder / "features.tmp.npy", folder / "features.npy")
     index = pd.DataFrame({"clip_id": clips.clip_id, "present": [not reason for reason in reasons], "reason": reasons})
     index.to_parquet(folder / "index.parquet", index=False)
-    write_json(folder / "names.json", definitions(modality)._asdict())
+    extractor = plugins.load("features", modality.kind)
+    defined = extractor.definitions(modality.channels, options)._asdict()
+    about = {"extractor": modality.kind, "versions": extractor.versions(options)}
+    write_json(folder / "names.json", defined | about)
     return index

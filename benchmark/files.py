@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files: whole or not there, and told from pointers to them."""
 
 import json
 import os
@@ -11,3 +11,11 @@ def write_json(path: Path, content) -> None:
     partial = path.with_name(path.name + ".tmp")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     os.replace(partial, path)
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether git-lfs left a pointer of a few lines in the place of the file."""
+    if not path.is_file() or path.stat().st_size > 1024:
+        return False
+    with path.open("rb") as file:
+        return file.read(32).startswith(b"version https://git-lfs")

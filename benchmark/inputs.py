@@ -17,11 +17,14 @@ class Table(NamedTuple):
     """The clips of one task that can be used; N clips."""
 
     clip_id: np.ndarray  # (N,) str
+    recording_id: np.ndarray  # (N,) str
     subject_id: np.ndarray  # (N,) str, the group that is never split
     x: dict[str, Tensor]  # modality -> (N, ...) float32, NaN where not measured
     visible: dict[str, Tensor]  # modality -> (N,) bool, false where the modality is absent
     target: Tensor  # (N,) class index, or (N, targets) float32
     clean: Tensor | None  # the same without label noise, known only for synthetic recordings
+    frames: np.ndarray  # (N,) annotated frames that a continuous label is the mean of; 1 for any other label
+    variance: np.ndarray  # (N, targets) of the label over these frames
 
     def positions(self, clip_ids) -> np.ndarray:
         """Row numbers of the given clips; those that were dropped are passed over."""
@@ -32,8 +35,8 @@ class Table(NamedTuple):
 def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataFrame:
     """Write a task's inputs to folder; returns its clips, usable or not, for splitting.
 
-    prepared, features: data/{prepared,features}/<dataset>. Clips without any prevalent modality are dropped, with
-    their number in source.json.
+    prepared, features: data/{prepared,features}/<dataset>. Clips without any prevalent modality, or for a task of
+    complete clips without any of its modalities, are dropped, with their number in source.json.
     """
     clips = pd.read_parquet(prepared / "clips.parquet")
     clips = clips[wanted(task, clips)].reset_index(drop=True)
@@ -44,12 +47,16 @@ def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataF
     for modality in (*task.prevalent, *task.privileged):
         arrays[modality], clips[f"has_{modality}"], names[modality] = rows_of(features / modality, clips.clip_id)
     usable = clips[[f"has_{name}" for name in task.prevalent]].any(axis=1).to_numpy()
+    complete = clips[[f"has_{name}" for name in arrays]].all(axis=1).to_numpy()
+    kept = usable & complete if task.clips == "complete" else usable
     for modality, array in arrays.items():
-        np.save(folder / f"{modality}.npy", array[usable])
+        np.save(folder / f"{modality}.npy", array[kept])
         write_json(folder / f"{modality}.json", names[modality])
-    clips[usable].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
+    clips[kept].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
     source = json.loads((prepared / "source.json").read_text())
-    write_json(folder / "source.json", source | {"dropped_without_prevalent": int((~usable).sum())})
+    dropped = {"without_prevalent": int((~usable).sum()), "incomplete": int((usable & ~kept).sum())}
+    extractors = {name: {key: names[name][key] for key in ("extractor", "versions")} for name in names}
+    write_json(folder / "source.json", source | {"dropped": source["dropped"] | dropped, "extractors": extractors})
     return clips
 
 
@@ -71,20 +78,23 @@ def rows_of(folder: Path, clip_ids: pd.Series) -> tuple[np.ndarray, np.ndarray, 
 def load(task: Task, folder: Path, encoder: str) -> Table:
     """The inputs of a task as its networks read them. folder: data/inputs/<task>."""
     clips = pd.read_parquet(folder / "clips.parquet")
-    shape = pool if encoder == "pooled" else spread
+    shape = pool if encoder == "pooled" else unfold
     modalities = (*task.prevalent, *task.privileged)
     x = {}
     for name in modalities:
         segment = len(json.loads((folder / f"{name}.json").read_text())["segment"])
         x[name] = torch.from_numpy(shape(np.load(folder / f"{name}.npy", mmap_mode="r"), segment))
-    clean = [f"clean_{name}" for name in task.target]
+    clean, spread = ([pattern.format(name) for name in task.target] for pattern in ("clean_{}", "{}_variance"))
     return Table(
         clip_id=clips.clip_id.to_numpy(),
+        recording_id=clips.recording_id.to_numpy(),
         subject_id=clips.subject_id.to_numpy(),
         x=x,
         visible={name: torch.from_numpy(clips[f"has_{name}"].to_numpy()) for name in modalities},
         target=targets(task, clips[task.target].to_numpy(float)),
         clean=targets(task, clips[clean].to_numpy(float)) if clean[0] in clips else None,
+        frames=clips.frames.to_numpy(float) if "frames" in clips else np.ones(len(clips)),
+        variance=clips[spread].to_numpy(float) if spread[0] in clips else np.zeros((len(clips), len(spread))),
     )
 
 
@@ -106,7 +116,7 @@ def pool(packed: np.ndarray, segment: int) -> np.ndarray:
     return np.concatenate([mean, deviation, packed[:, -1, segment:]], axis=1).astype(np.float32)
 
 
-def spread(packed: np.ndarray, segment: int) -> np.ndarray:
+def unfold(packed: np.ndarray, segment: int) -> np.ndarray:
     """Every segment beside a copy of the clip-level row: (N, segments, features)."""
     filled = np.array(packed[:, :-1])
     filled[:, :, segment:] = packed[:, -1:, segment:]

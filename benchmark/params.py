@@ -97,7 +97,8 @@ class Split(Section):
 
     rule: str
     folds: Annotated[int, Field(ge=2)] = 5
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test: Positive | None = None  # subjects tested in each fold; None tests every subject once
+    validation: Annotated[float, Field(gt=0)] = 0.2  # share of the training subjects, or from 1 on their number
     seed: int = 0
 
 
@@ -120,6 +121,8 @@ class Task(Section):
     classes: list[float] = []
     prevalent: list[str] = Field(min_length=1)
     privileged: list[str] = Field(min_length=1)
+    clips: Literal["any", "complete"] = "any"  # complete: only clips in which every modality is present
+    headline: str | None = None  # metric that ranks and selects; None takes that of the kind
     split: Split
     methods: dict[str, Method] = {}
 
@@ -194,9 +197,11 @@ class Params(Section):
             if name in self.suite.tasks and task.dataset not in self.suite.datasets:
                 raise ValueError(f"suite.tasks: {name} needs dataset {task.dataset}; add it to suite.datasets")
         if taken := sorted(
-            name for name in self.methods if name.startswith(("teacher_hall", "tnet_")) or name == "teacher"
+            name
+            for name in self.methods
+            if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "availability")
         ):
-            raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher or its T-Net")
+            raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
         if "prevalent_only" not in self.suite.methods:
             raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
         return self

@@ -12,6 +12,7 @@ from benchmark.params import Evaluation, Task
 
 VERSION = 1
 TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
+CONTROLS = ("availability",)
 PACKAGES = (
     "torch",
     "numpy",
@@ -25,6 +26,11 @@ PACKAGES = (
 )
 
 
+def names(methods: list[str]) -> list[str]:
+    """Every model of a task that has a record, in the order of the tables."""
+    return [*TEACHERS, *methods, *CONTROLS]
+
+
 def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
@@ -36,8 +42,9 @@ def shared(task: Task, source: dict, counts: dict, options: Evaluation) -> dict:
         "dataset": task.dataset,
         "provenance": source["provenance"],
         "definition": task.model_dump(exclude={"methods"}),
-        "headline": {"metric": stats.HEADLINE[task.kind], "condition": "+".join(task.prevalent)},
-        "data": counts | {"dropped_without_prevalent": source["dropped_without_prevalent"]},
+        "headline": {"metric": stats.headline(task), "condition": "+".join(task.prevalent)},
+        "data": counts | {"dropped": source["dropped"]},
+        "extractors": source["extractors"],
         "evaluation": options.model_dump(),
         "versions": versions(),
     }
@@ -60,7 +67,7 @@ def conditions(task: Task, predictions: pd.DataFrame, found: dict[str, np.ndarra
             clips = predictions.clip_id[predictions.condition == name].nunique()
             entry |= {"clips": clips, "scores": {metric: score._asdict() for metric, score in scored.items()}}
         else:
-            entry |= {"clips": 0, "reason": "hides everything this model can see"}
+            entry |= {"clips": 0, "reason": "shows this model nothing that it can use"}
         said[name] = entry
     return said
 
@@ -85,14 +92,16 @@ def finite(value: float) -> float | None:
 
 def comparison(task: Task, own: dict, baseline: dict, teacher: dict, options: Evaluation) -> dict:
     """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible."""
-    headline = "+".join(task.prevalent)
+    headline, metric = "+".join(task.prevalent), stats.headline(task)
     ways = options.resamples, options.confidence
     if headline not in own:
         return {}
     upper = teacher["+".join((*task.prevalent, *task.privileged))]
     return {
-        "difference": stats.difference(task.kind, own[headline], baseline[headline], *ways)._asdict(),
-        "gap_recovered": stats.gap_recovered(task.kind, own[headline], baseline[headline], upper, *ways)._asdict(),
+        "difference": stats.difference(metric, task.kind, own[headline], baseline[headline], *ways)._asdict(),
+        "gap_recovered": stats.gap_recovered(
+            metric, task.kind, own[headline], baseline[headline], upper, *ways
+        )._asdict(),
     }
 
 

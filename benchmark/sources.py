@@ -3,20 +3,28 @@
 from pathlib import Path
 from types import ModuleType
 
-from benchmark.types import WrongTree
+import pandas as pd
+
+from benchmark.types import Reading, WrongTree
 
 SHOWN = 12  # entries of a wrong tree that an error lists
+LITTER = ("README.md", ".gitignore", ".DS_Store")
 
 
-def decide(name: str, source: str, raw: Path, module: ModuleType, options) -> str:
-    """`real` or `synthetic`. WrongTree if real recordings are asked for, or half there, but not as expected."""
-    if source == "synthetic":
-        return "synthetic"
-    found = sorted(path for path in raw.glob("*") if path.name not in ("README.md", ".gitignore", ".DS_Store"))
-    if source == "auto" and not found:
-        return "synthetic"
+def real(name: str, source: str, raw: Path, module: ModuleType, options) -> Reading | None:
+    """The owner's recordings, or None where synthetic ones are to be made.
+
+    WrongTree if real recordings are asked for, or something is there, but not as expected.
+    """
+    found = sorted(path for path in raw.glob("*") if path.name not in LITTER)
+    if source == "synthetic" or (source == "auto" and not found):
+        return None
     try:
-        module.read(raw, options)
+        reading = module.read(raw, options)
+        if reading.clips.empty:
+            why = "\n  ".join(f"{row.path}: {row.reason}" for row in reading.dropped.head(SHOWN).itertuples())
+            raise WrongTree(f"no labelled clip was found{':' if why else ''}\n  {why}".rstrip())
+        return reading
     except WrongTree as error:
         advice = (
             f"Put the recordings in place (data/raw/{name}/README.md), "
@@ -26,7 +34,6 @@ def decide(name: str, source: str, raw: Path, module: ModuleType, options) -> st
             f"{raw} is not laid out as {name}: {error}\nexpected:{module.expected_tree(options)}\n"
             f"found:\n{listing(raw, found)}\n{advice}"
         ) from None
-    return "real"
 
 
 def listing(raw: Path, found: list[Path]) -> str:
@@ -38,3 +45,20 @@ def listing(raw: Path, found: list[Path]) -> str:
             lines += [f"    {child.name}{'/' if child.is_dir() else ''}" for child in sorted(path.iterdir())]
     more = f"\n  ... and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return "\n".join(lines[:SHOWN] or ["  nothing but the README"]) + more
+
+
+def summary(reading: Reading, source: str) -> str:
+    """What was found, in a line."""
+    clips, dropped = reading
+    lost = f"; {len(dropped)} without a usable label, see dropped.csv" if len(dropped) else ""
+    return f"{len(clips)} clips of {clips.subject_id.nunique()} subjects, {source} recordings{lost}"
+
+
+def missing(clips: pd.DataFrame, root: Path, modalities) -> dict[str, tuple[int, int, str]]:
+    """Modality -> clips that name a recording, clips whose recording is not there, and the first of those."""
+    found = {}
+    for name in modalities:
+        named = clips[name].dropna()
+        absent = sorted(path for path in named.unique() if not (root / path).exists())
+        found[name] = (len(named), int(named.isin(absent).sum()), absent[0] if absent else "")
+    return found

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
+from benchmark.concordance import ccc
+from benchmark.params import Task
 from benchmark.seeds import generator
 
 HEADLINE = {"classification": "balanced_accuracy", "ordinal": "kappa", "regression": "ccc"}
+FRAMES, RECORDINGS = slice(7, 13), slice(13, 15)  # of the moments; the first seven are over clips
 
 
 class Interval(NamedTuple):
@@ -22,23 +25,42 @@ class Interval(NamedTuple):
     reason: str | None = None
 
 
+def headline(task: Task) -> str:
+    """The metric that ranks methods and selects epochs."""
+    return task.headline or HEADLINE[task.kind]
+
+
 def metrics(kind: str) -> list[str]:
-    """Names of the metrics defined for a kind of task, the headline first."""
-    fitting = [name for name in plugins.names("metrics") if kind in plugins.load("metrics", name).KINDS]
-    return sorted(fitting, key=lambda name: (name != HEADLINE[kind], name))
+    """Names of the metrics defined for a kind of task."""
+    return [name for name in plugins.names("metrics") if kind in plugins.load("metrics", name).KINDS]
 
 
-def statistics(kind: str, truth: np.ndarray, prediction: np.ndarray, classes: int = 0) -> np.ndarray:
-    """What a clip adds to every metric: confusion (N, classes, classes), or moments (N, targets, 7).
-
-    Moments are 1, t, p, t^2, p^2, tp and |t - p|.
-    """
-    if kind == "regression":
-        t, p = truth.astype(float), prediction.astype(float)
-        return np.stack([np.ones_like(t), t, p, t * t, p * p, t * p, np.abs(t - p)], axis=-1)
+def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
+    """What a clip adds to every metric of classes: (N, classes, classes), truth by row."""
     cells = np.zeros((len(truth), classes, classes))
     cells[np.arange(len(truth)), truth, prediction] = 1
     return cells
+
+
+def moments(
+    truth: np.ndarray, prediction: np.ndarray, recording: np.ndarray, frames: np.ndarray, variance: np.ndarray
+) -> np.ndarray:
+    """What a clip adds to every metric of values: (N, targets, 15).
+
+    truth, prediction, variance (N, targets); recording, frames (N,): how many annotated frames a clip has, and how
+    their labels vary. Over clips: 1, t, p, t^2, p^2, tp, |t - p|; over frames, each predicted as its clip is:
+    1, t, p, t^2, p^2, tp; then, on the first clip of each recording, its CCC and 1 if that is defined.
+    """
+    t, p, n = truth.astype(float), prediction.astype(float), frames.astype(float)[:, None]
+    clips = np.stack([np.ones_like(t), t, p, t * t, p * p, t * p, np.abs(t - p)], axis=-1)
+    inside = np.stack([n + 0 * t, n * t, n * p, n * (t * t + variance), n * p * p, n * t * p], axis=-1)
+    first, at = np.unique(recording, return_index=True, return_inverse=True)[1:]
+    summed = np.zeros((len(first), *clips.shape[1:]))
+    np.add.at(summed, at, clips)
+    found = np.where(summed[..., 0] > 1, ccc(summed), np.nan)
+    within = np.zeros((*t.shape, 2))
+    within[first] = np.stack([np.nan_to_num(found), np.isfinite(found)], axis=-1)
+    return np.concatenate([clips, inside, within], axis=-1)
 
 
 def score(metric: str, kind: str, summed: np.ndarray) -> np.ndarray:
@@ -118,11 +140,12 @@ def scores(kind: str, table: np.ndarray, resamples: int, confidence: float) -> d
     }
 
 
-def difference(kind: str, method: np.ndarray, baseline: np.ndarray, resamples: int, confidence: float) -> Interval:
-    """Headline of a method less that of the baseline, over the same subjects; above 0 is better."""
-    headline = HEADLINE[kind]
+def difference(
+    metric: str, kind: str, method: np.ndarray, baseline: np.ndarray, resamples: int, confidence: float
+) -> Interval:
+    """Headline metric of a method less that of the baseline, over the same subjects; above 0 is better."""
     return interval(
-        lambda sums: pooled(headline, kind, sums[0]) - pooled(headline, kind, sums[1]),
+        lambda sums: pooled(metric, kind, sums[0]) - pooled(metric, kind, sums[1]),
         [method, baseline],
         resamples,
         confidence,
@@ -130,16 +153,21 @@ def difference(kind: str, method: np.ndarray, baseline: np.ndarray, resamples: i
 
 
 def gap_recovered(
-    kind: str, student: np.ndarray, baseline: np.ndarray, teacher: np.ndarray, resamples: int, confidence: float
+    metric: str,
+    kind: str,
+    student: np.ndarray,
+    baseline: np.ndarray,
+    teacher: np.ndarray,
+    resamples: int,
+    confidence: float,
 ) -> Interval:
     """(student - baseline) / (teacher - baseline) in the headline; undefined unless the teacher beats the baseline."""
-    lead = difference(kind, teacher, baseline, resamples, confidence)
+    lead = difference(metric, kind, teacher, baseline, resamples, confidence)
     if lead.low is None or lead.low <= 0:
         return Interval(None, reason="undefined: the teacher does not beat prevalent_only beyond its interval")
-    headline = HEADLINE[kind]
 
     def share(sums: list[np.ndarray]) -> np.ndarray:
-        s, b, t = (pooled(headline, kind, table) for table in sums)
+        s, b, t = (pooled(metric, kind, table) for table in sums)
         return (s - b) / (t - b)
 
     return interval(share, [student, baseline, teacher], resamples, confidence)
@@ -148,9 +176,12 @@ def gap_recovered(
 def predicted_statistics(kind: str, rows: pd.DataFrame, classes: int) -> np.ndarray:
     """by_subject statistics of rows of the predictions table (one method, one condition)."""
     if kind == "regression":
-        keys = ["fold", "seed", "clip_id", "subject_id"]
-        wide = rows.pivot(index=keys, columns="target", values=["truth", "prediction"])
-        values = statistics(kind, wide["truth"].to_numpy(), wide["prediction"].to_numpy())
-        return by_subject(values, wide.index.get_level_values("subject_id"), wide.index.get_level_values("seed"))
-    values = statistics(kind, rows.truth.to_numpy(int), rows.prediction.to_numpy(int), classes)
+        keys = ["fold", "seed", "clip_id", "subject_id", "recording_id", "frames"]
+        wide = rows.pivot(index=keys, columns="target", values=["truth", "prediction", "variance"])
+        key = wide.index.to_frame(index=False)
+        run = key.groupby(["fold", "seed", "recording_id"]).ngroup().to_numpy()
+        parts = (wide[name].to_numpy() for name in ("truth", "prediction"))
+        values = moments(*parts, run, key.frames.to_numpy(), wide["variance"].to_numpy())
+        return by_subject(values, key.subject_id.to_numpy(), key.seed.to_numpy())
+    values = confusion(rows.truth.to_numpy(int), rows.prediction.to_numpy(int), classes)
     return by_subject(values, rows.subject_id.to_numpy(), rows.seed.to_numpy())

@@ -29,6 +29,15 @@ class Reading(NamedTuple):
     dropped: pd.DataFrame  # path, reason: what is there but carries no usable label or name
 
 
+class Source(NamedTuple):
+    """Where one recording lies; a file may hold several, of two people in one picture for example."""
+
+    modality: str
+    recording_id: str
+    root: Path  # of the dataset
+    path: Path  # file or folder, below root
+
+
 class Video(NamedTuple):
     """A video file; decoding is left to the extractor, which streams it."""
 

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 
 from benchmark import cell as cells
-from benchmark import evaluation, records, train
+from benchmark import controls, evaluation, records, train
 from benchmark.files import write_json
 from benchmark.progress import progress
 from benchmark.report import leaderboard
@@ -16,19 +16,20 @@ from pipelines import stage
 def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
-    names = [*records.TEACHERS, *params.suite.methods]
+    names = records.names(params.suite.methods)
     for folder in (stage.PREDICTIONS / task, stage.RECORDS / task):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     cards, predictions = {}, {}
     for name in progress(names, len(names), f"{task} predictions"):
-        cards[name], networks = evaluation.restore(cell, stage.MODELS / task, name)
-        if networks:
-            predictions[name] = evaluation.predict(cell, networks)
-            predictions[name].to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
+        cards[name], found = predicted(cell, task, name)
+        if found is not None:
+            found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
+            predictions[name] = found
     tables = {name: records.tables(spec, found) for name, found in predictions.items()}
     source = json.loads((stage.INPUTS / task / "source.json").read_text())
     shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
+    shared |= {"identity": controls.identity(cell)}
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
@@ -39,6 +40,14 @@ def main(task: str) -> None:
         write_json(stage.RECORDS / task / f"{name}.json", entry)
     summarise(task, names)
     print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
+
+
+def predicted(cell, task: str, name: str) -> tuple[dict, pd.DataFrame | None]:
+    """A model's card and predictions; None where its method could not be run."""
+    if name in records.CONTROLS:
+        return cells.card(cell, name) | {"replicas": []}, controls.availability(cell)
+    card, networks = evaluation.restore(cell, stage.MODELS / task, name)
+    return card, networks and evaluation.predict(cell, networks)
 
 
 def summarise(task: str, names: list[str]) -> None:

@@ -15,18 +15,21 @@ def main(dataset: str) -> None:
     entry, section = stage.planned("datasets", dataset), params.features
     clips = pd.read_parquet(stage.PREPARED / dataset / "clips.parquet")
     root = Path(json.loads((stage.PREPARED / dataset / "source.json").read_text())["root"])
-    folder, failures = stage.FEATURES / dataset, []
+    folder, failures = stage.FEATURES / dataset, [pd.read_csv(stage.PREPARED / dataset / "dropped.csv")]
     for name, (kind, channels) in entry["modalities"].items():
         modality = Modality(kind, tuple(channels))
         todo = jobs(name, modality, clips, root, folder / name, entry, section)
         counts = executor.spread(extraction.extract_subject, todo, f"{dataset} {name}", params.runtime.workers)
-        index = extraction.pack(folder / name, clips, modality)
-        failures.append(clips[["clip_id", name]].merge(index[~index.present], on="clip_id").assign(modality=name))
+        options = plugins.load("features", kind).Options(**section.extractors.get(kind, {}))
+        index = extraction.pack(folder / name, clips, modality, options)
+        paths = clips[["clip_id", name]].rename(columns={name: "path"})
+        failures.append(paths.merge(index[~index.present], on="clip_id").assign(modality=name))
         print(f"{dataset} {name}: {tally(counts)}")
-    table = pd.concat([part.rename(columns={part.columns[1]: "path"}) for part in failures], ignore_index=True)
-    table = table[["clip_id", "modality", "path", "reason"]].sort_values(["modality", "clip_id"])
+    table = pd.concat(failures, ignore_index=True).reindex(columns=["clip_id", "modality", "path", "reason"])
+    table = table.sort_values(["modality", "clip_id", "path"], na_position="first")
     table.to_csv(folder / "failures.csv", index=False)
-    refuse_too_many(table[table.reason != "not recorded"], clips, section.max_failure_rate, folder)
+    unread = table[table.modality.notna() & (table.reason != "not recorded")]
+    refuse_too_many(unread, clips, section.max_failure_rate, folder)
 
 
 def jobs(name, modality, clips, root, folder, entry, section) -> list[extraction.Job]:
@@ -34,7 +37,7 @@ def jobs(name, modality, clips, root, folder, entry, section) -> list[extraction
     module, extractor = plugins.load("datasets", entry["layout"]), plugins.load("features", modality.kind)
     options = extractor.Options(**section.extractors.get(modality.kind, {}))
     (folder / "shards").mkdir(parents=True, exist_ok=True)
-    columns = clips[["clip_id", "start_s", "end_s", name]].rename(columns={name: "path"})
+    columns = clips[["clip_id", "recording_id", "start_s", "end_s", name]].rename(columns={name: "path"})
     return [
         extraction.Job(
             modality=name,

@@ -3,7 +3,7 @@
 Checks every name and option in the file first, so that a mistake anywhere stops the run before anything is computed.
 """
 
-from benchmark import objectives, plugins, splits
+from benchmark import objectives, plugins, splits, stats
 from benchmark.files import write_json
 from benchmark.params import BadParams, Params, check, nearest
 from pipelines import stage
@@ -20,7 +20,8 @@ def main() -> None:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
     for name in params.suite.tasks:
         task = params.tasks[name]
-        write_json(stage.PLAN / "tasks" / f"{name}.json", task.model_dump(exclude={"methods"}))
+        digest = plugins.digest("metrics", stats.headline(task))
+        write_json(stage.PLAN / "tasks" / f"{name}.json", task.model_dump(exclude={"methods"}) | {"digest": digest})
         own = {key: method_entry(method, f"tasks.{name}.methods.{key}") for key, method in task.methods.items()}
         for method in params.suite.methods:
             write_json(stage.PLAN / "methods" / name / f"{method}.json", own.get(method, methods[method]))
@@ -32,11 +33,17 @@ def dataset(name: str, params: Params) -> dict:
     known("layout", entry.layout, plugins.names("datasets"), f"datasets.{name}")
     module = plugins.load("datasets", entry.layout)
     options = check(module.Options, entry.options, f"params.yaml: datasets.{name}.options")
+    population = params.populations[entry.population]
+    if population.subjects > module.PEOPLE:
+        raise BadParams(
+            f"params.yaml: populations.{entry.population}.subjects is {population.subjects}: "
+            f"the layout {entry.layout} of datasets.{name} has names for {module.PEOPLE} people"
+        )
     return entry.model_dump() | {
         "name": name,
         "options": options.model_dump(),
         "population_name": entry.population,
-        "population": params.populations[entry.population].model_dump(),
+        "population": population.model_dump(),
         "modalities": module.modalities(options),
         "layout_digest": plugins.digest("datasets", entry.layout),
     }
@@ -68,6 +75,7 @@ def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:
     for target in task.target:
         known("label", target, module.LABELS, f"tasks.{name}.target")
     known("rule", task.split.rule, (*splits.RULES, *module.PARTITIONS), f"tasks.{name}.split")
+    known("metric", stats.headline(task), stats.metrics(task.kind), f"tasks.{name}.headline")
 
 
 def known(what: str, name: str, allowed, where: str) -> None:

@@ -3,8 +3,6 @@
 import shutil
 from functools import partial
 
-import pandas as pd
-
 from benchmark import executor, plugins, sources
 from benchmark.files import write_json
 from benchmark.params import Population
@@ -16,24 +14,22 @@ def main(dataset: str) -> None:
     module = plugins.load("datasets", entry["layout"])
     options = module.Options(**entry["options"])
     folder, raw, synthetic = stage.PREPARED / dataset, stage.RAW / dataset, stage.SYNTHETIC / dataset
-    source = sources.decide(dataset, entry["source"], raw, module, options)
+    reading = sources.real(dataset, entry["source"], raw, module, options)
     for place in (folder, synthetic):
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-    root = raw if source == "real" else synthetic
-    if source == "synthetic":
+    root, source = (raw, "real") if reading else (synthetic, "synthetic")
+    if not reading:
         spread = partial(executor.spread, workers=runtime.workers)
         population = Population(**entry["population"])
         clean = module.synthesize(root, entry["population_name"], population, options, spread)
         clean.to_parquet(folder / "clean.parquet", index=False)
-    clips = module.read(root, options).assign(provenance=source)
-    clips.to_parquet(folder / "clips.parquet", index=False)
-    write_json(folder / "source.json", {"provenance": source, "root": root.as_posix(), "dataset": dataset})
-    print(f"{dataset}: {summary(clips, source)}")
-
-
-def summary(clips: pd.DataFrame, source: str) -> str:
-    return f"{len(clips)} clips of {clips.subject_id.nunique()} subjects, {source} recordings"
+        reading = module.read(root, options)
+    reading.clips.assign(provenance=source).to_parquet(folder / "clips.parquet", index=False)
+    reading.dropped.to_csv(folder / "dropped.csv", index=False)
+    about = {"provenance": source, "root": root.as_posix(), "dataset": dataset}
+    write_json(folder / "source.json", about | {"dropped": {"unlabelled": len(reading.dropped)}})
+    print(f"{dataset}: {sources.summary(reading, source)}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pipelines import stage
 
 def main() -> None:
     suite = stage.params().suite
-    found = records.load(stage.RECORDS, suite.tasks, [*records.TEACHERS, *suite.methods])
+    found = records.load(stage.RECORDS, suite.tasks, records.names(suite.methods))
     rows = leaderboard.rows(list(found.values()))
     rows.to_csv(stage.RESULTS / "leaderboard.csv", index=False)
     (stage.RESULTS / "leaderboard.md").write_text(leaderboard.markdown(list(found.values())))

@@ -19,7 +19,7 @@ def main() -> None:
     params = stage.params()
     suite = params.suite
     try:
-        found = records.load(stage.RECORDS, suite.tasks, [*records.TEACHERS, *suite.methods])
+        found = records.load(stage.RECORDS, suite.tasks, records.names(suite.methods))
     except FileNotFoundError as error:
         raise stage.Failure(f"there are no results yet: {error.filename} is missing. Run `dvc repro` first.") from None
     artifacts = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json")]

@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from benchmark import tables
 from benchmark.params import Population
-from benchmark.types import Modality, Signals, Unusable, Video, WrongTree
+from benchmark.trees import child
+from benchmark.types import Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 
 CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
 COLUMNS = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
@@ -31,7 +33,7 @@ CHANNELS = {  # column of the file -> channel
 }
 LABELS, PARTITIONS = ("level",), ("holdout_61_26",)  # columns of the clip table that tasks may name
 FACIAL = ("emg_corrugator", "emg_zygomaticus")
-RATE_HZ, FRAMES_HZ, DURATION_S = 512, 25, 5.5
+RATE_HZ, FRAMES_HZ, DURATION_S, PEOPLE = 512, 25, 5.5, 87
 ONSET_S = (0.1, 0.9)  # when a synthetic face begins to react
 SUBJECTS = """
     071309_w_21 071313_m_41 071614_m_20 071709_w_23 071814_w_23 071911_w_24 072414_m_23 072514_m_27
@@ -73,7 +75,7 @@ def expected_tree(options: Options) -> str:
     return TREE.format(part=options.part, signals=options.signals, columns=", ".join(COLUMNS))
 
 
-def read(root: Path, options: Options) -> pd.DataFrame:
+def read(root: Path, options: Options) -> Reading:
     """The clip table: one row per line of samples.csv, in its order by sample name. WrongTree if it is not there.
 
     Paths are relative to root, as listed by the owners; whether a file is sound is found when it is opened.
@@ -90,9 +92,10 @@ def read(root: Path, options: Options) -> pd.DataFrame:
     if options.subjects == "reacting_67":
         table = table[~table.subject_id.isin(NOT_REACTING)]
     table = table.sort_values("sample_name", ignore_index=True)
-    return pd.DataFrame(
+    clips = pd.DataFrame(
         {
             "clip_id": table.sample_name,
+            "recording_id": table.sample_name,
             "subject_id": table.subject_name,
             "start_s": 0.0,
             "end_s": np.inf,  # to the end of the file
@@ -102,29 +105,14 @@ def read(root: Path, options: Options) -> pd.DataFrame:
             "biosignal": located(root, folders[f"biosignals_{options.signals}"], table, "_bio.csv"),
         }
     )
-
-
-def child(folder: Path, name: str) -> Path | None:
-    """The entry of that name in any case; a folder that holds just itself again is entered twice."""
-    found = sorted(entry for entry in folder.iterdir() if entry.name.lower() == name.lower())
-    if not found:
-        return None
-    doubled = found[0].is_dir() and sorted(e for e in found[0].iterdir() if e.name.lower() == name.lower())
-    return doubled[0] if doubled else found[0]
+    return Reading(clips, pd.DataFrame(columns=["path", "reason"]))
 
 
 def read_samples(path: Path) -> pd.DataFrame:
     """samples.csv checked; WrongTree names the line that is wrong."""
-    try:
-        table = pd.read_csv(path, sep="\t", encoding="utf-8-sig", dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeError) as error:
-        raise WrongTree(f"{path.name} cannot be read: {error}") from None
-    table.columns = table.columns.str.strip()
-    if absent := [name for name in COLUMNS if name not in table]:
-        raise WrongTree(f"{path.name} has no column {', '.join(absent)}; it has: {', '.join(table.columns)}")
+    table = tables.text(path, "\t", COLUMNS, WrongTree)
     if table.empty:
         raise WrongTree(f"{path.name} lists no sample")
-    table = table[list(COLUMNS)].apply(lambda column: column.str.strip())
     numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("subject_id", "class_id")}
     wrong = {
         "an unknown class_id": ~numbers["class_id"].isin(range(len(CLASSES))),
@@ -155,21 +143,12 @@ def located(root: Path, folder: Path, table: pd.DataFrame, ending: str) -> list[
     return paths
 
 
-def open_vision(path: Path, start_s: float, end_s: float, options: Options) -> Video:
-    return Video(path, start_s, end_s)
-
-
-def open_biosignal(path: Path, start_s: float, end_s: float, options: Options) -> Signals:
-    """A *_bio.csv: tab-separated, time in microseconds from the start of the clip. Unusable if it is broken."""
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=np.float64, na_values=["NaN", "nan", ""])
-    except (ValueError, UnicodeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Unusable(f"cannot be read as tab-separated numbers: {reason}") from None
-    table.columns = table.columns.str.strip()
+def recording(source: Source, options: Options) -> Video | Signals:
+    """A whole recording. Bio-signals: tab-separated, time in microseconds from the start. Unusable if broken."""
+    if source.modality == "vision":
+        return Video(source.path)
     wanted = {column: name for column, name in CHANNELS.items() if name in modalities(options)["biosignal"].channels}
-    if absent := [column for column in ("time", *wanted) if column not in table]:
-        raise Unusable(f"no column {', '.join(absent)}; there are: {', '.join(table.columns)}")
+    table = tables.numbers(source.path, "\t", ("time", *wanted), Unusable)
     if len(table) < 2:
         raise Unusable(f"only {len(table)} samples")
     step = float(np.nanmedian(np.diff(table["time"]))) / 1e6
@@ -177,7 +156,7 @@ def open_biosignal(path: Path, start_s: float, end_s: float, options: Options) -
         raise Unusable(f"time advances by {step:g} s a sample; expected microseconds at about {RATE_HZ} Hz")
     # steps are whole microseconds: 1953 stands for 1953.125
     rate = RATE_HZ if abs(step * RATE_HZ - 1) < 1e-3 else 1 / step
-    return Signals(rate, {name: table[column].to_numpy() for column, name in wanted.items()})
+    return {name: Signal(rate, table[column].to_numpy()) for column, name in wanted.items()}
 
 
 def synthesize(root: Path, name: str, population: Population, options: Options, spread) -> pd.DataFrame:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import neurokit2 as nk
 import numpy as np
 from pydantic import BaseModel, Field
-from scipy.ndimage import median_filter
-from scipy.signal import butter, detrend, find_peaks, sosfiltfilt
+from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from benchmark.types import Definitions, Features, Signals, Unusable
+from benchmark import heart
+from benchmark.heart import logarithm
+from benchmark.types import Definitions, Features, Signal, Signals, Unusable
 
-VERSION = 1
-BEAT_BPM = (30, 220)
-BEAT_HALF_S = 0.25
+VERSION = 2
+COMPLETE = 0.9  # share of a clip that must have been recorded
 BREATH_BPM = (3, 60)
 LARGEST = 1e12
 
@@ -30,34 +30,45 @@ class Options(BaseModel, extra="forbid"):
     min_scr_us: float = Field(0.02, gt=0, description="least amplitude of a skin conductance response, uS")
 
 
-class Analysis(NamedTuple):
+class Measure(NamedTuple):
     """How one kind of channel is measured, and what comes out."""
 
     min_rate: float  # Hz
     segment: dict[str, str]
     clip: dict[str, str]
-    measure: Callable  # (signal, rate, segments, options) -> segment columns, clip values
+    apply: Callable  # (signal, rate, segments, options) -> segment columns, clip values
 
 
-def definitions(channels: tuple[str, ...]) -> Definitions:
+def definitions(channels: tuple[str, ...], options: Options) -> Definitions:
     """Channels are always in alphabetical order."""
     segment, clip = {}, {}
     for channel in sorted(channels):
-        analysis = _analysis(channel)
-        segment |= {f"{channel}_{name}": text for name, text in analysis.segment.items()}
-        clip |= {f"{channel}_{name}": text for name, text in analysis.clip.items()}
+        measure = _measure(channel)
+        segment |= {f"{channel}_{name}": text for name, text in measure.segment.items()}
+        clip |= {f"{channel}_{name}": text for name, text in measure.clip.items()}
     return Definitions(segment, clip)
 
 
-def extract(signals: Signals, segments: int, options: Options) -> Features:
-    """Measure every channel on the whole clip and divide the result into equal segments."""
-    if not signals.channels:
+def versions(options: Options) -> dict[str, str]:
+    """Nothing beyond the pinned libraries takes part."""
+    return {}
+
+
+def analyse(signals: Signals, options: Options) -> Signals:
+    """The signals as they are: a clip is measured on its own stretch alone."""
+    if not signals:
         raise Unusable("no channel was recorded")
+    return signals
+
+
+def extract(signals: Signals, start_s: float, end_s: float, segments: int, options: Options) -> Features:
+    """Measure every channel on the whole clip and divide the result into equal segments."""
     columns, values = [], []
-    for channel in sorted(signals.channels):
+    for channel in sorted(signals):
+        measure, rate = _measure(channel), signals[channel].rate
         try:
-            signal = _checked(signals.channels[channel], signals.rate, _analysis(channel), segments, options)
-            per_segment, per_clip = _analysis(channel).measure(signal, signals.rate, segments, options)
+            signal = _checked(_stretch(signals[channel], start_s, end_s), rate, measure, segments, options)
+            per_segment, per_clip = measure.apply(signal, rate, segments, options)
         except Unusable as reason:
             raise Unusable(f"{channel}: {reason}") from reason
         columns += per_segment
@@ -65,23 +76,32 @@ def extract(signals: Signals, segments: int, options: Options) -> Features:
     return Features(np.array(columns, np.float32).T.reshape(segments, -1), np.array(values, np.float32))
 
 
-def _analysis(channel: str) -> Analysis:
+def _measure(channel: str) -> Measure:
     kind = channel.split("_")[0]
-    if kind not in ANALYSES:
-        raise ValueError(f"no analysis for channel {channel}; the part before _ is one of: {', '.join(ANALYSES)}")
-    return ANALYSES[kind]
+    if kind not in MEASURES:
+        raise ValueError(f"no measure for channel {channel}; the part before _ is one of: {', '.join(MEASURES)}")
+    return MEASURES[kind]
 
 
-def _checked(signal: np.ndarray, rate: float, analysis: Analysis, segments: int, options: Options) -> np.ndarray:
+def _stretch(signal: Signal, start_s: float, end_s: float) -> np.ndarray:
+    """The samples of a clip, of several axes their magnitude; Unusable where the recording ends too early."""
+    values, rate = np.asarray(signal.values, float), signal.rate
+    last = values.shape[0] if np.isinf(end_s) else round(end_s * rate)
+    if values.shape[0] and values.shape[0] < last - (1 - COMPLETE) * (last - start_s * rate):
+        raise Unusable(f"the recording ends at {values.shape[0] / rate:.1f} s, the clip at {end_s:.1f} s")
+    part = values[round(start_s * rate) : last]
+    return part if part.ndim == 1 else np.linalg.norm(part, axis=1)
+
+
+def _checked(signal: np.ndarray, rate: float, measure: Measure, segments: int, options: Options) -> np.ndarray:
     """The signal without gaps; Unusable where NeuroKit would crash or find beats that do not exist."""
-    signal = np.array(signal, float).ravel()
     missing = np.isnan(signal)
     if not signal.size or missing.all():
         raise Unusable("missing, it has no samples")
     if not (np.abs(signal[~missing]) < LARGEST).all():
         raise Unusable("contains infinite or impossibly large values")
-    if rate < analysis.min_rate:
-        raise Unusable(f"sampled at {rate:g} Hz, {analysis.min_rate:g} Hz is the least")
+    if rate < measure.min_rate:
+        raise Unusable(f"sampled at {rate:g} Hz, {measure.min_rate:g} Hz is the least")
     if signal.size < max(options.min_seconds * rate, 2 * segments):
         raise Unusable(f"too short, {signal.size} samples at {rate:g} Hz")
     if missing.mean() > options.max_missing:
@@ -132,12 +152,12 @@ def _eda(signal: np.ndarray, rate: float, segments: int, options: Options):
     columns += [_each(signal, segments, np.max) for signal in (phasic, speed)]
     rise = np.maximum(speed, 0).sum() / rate
     values = [
-        _log(clean.mean()),
+        logarithm(clean.mean()),
         (clean[-1] - clean[0]) * rate / clean.size,
-        _log(rise),
-        _log(np.ptp(clean)),
+        logarithm(rise),
+        logarithm(np.ptp(clean)),
         len(peaks),
-        _log(heights.sum() + options.min_scr_us),
+        logarithm(heights.sum() + options.min_scr_us),
     ]
     return columns, values
 
@@ -145,65 +165,22 @@ def _eda(signal: np.ndarray, rate: float, segments: int, options: Options):
 def _ecg(signal: np.ndarray, rate: float, segments: int, options: Options):
     clean = _ask(nk.ecg_clean, signal, sampling_rate=rate)
     peaks = np.asarray(_ask(nk.ecg_findpeaks, clean, sampling_rate=rate)["ECG_R_Peaks"], int)
-    return _beats(clean, peaks, rate, segments, options)
+    return heart.measure(clean, peaks, rate, segments, options.min_beat_likeness)
 
 
 def _bvp(signal: np.ndarray, rate: float, segments: int, options: Options):
     clean = _ask(nk.ppg_clean, signal, sampling_rate=rate)
     peaks = np.asarray(_ask(nk.ppg_findpeaks, clean, sampling_rate=rate)["PPG_Peaks"], int)
-    return _beats(clean, peaks, rate, segments, options)
-
-
-def _beats(clean: np.ndarray, peaks: np.ndarray, rate: float, segments: int, options: Options):
-    """Heart rate and its variability from beats; NaN throughout unless the beats look like beats."""
-    peaks, likeness = _alike(clean, peaks, rate, options.min_beat_likeness)
-    times, periods = _periods(peaks / rate, BEAT_BPM)
-    if len(periods) < 2 or not likeness >= options.min_beat_likeness:
-        return [np.full(segments, np.nan)] * 2, [np.nan] * 6
-    middles = (np.arange(segments) + 0.5) / segments * clean.size / rate
-    pulse = np.interp(middles, times, 60 / periods)
-    grid = np.interp(np.linspace(0, clean.size / rate, 100), times, 60 / periods)
-    mean = 60 / periods.mean()
-    values = [
-        mean,
-        grid[50:].mean() - grid[:50].mean(),
-        _log(1000 * periods.std(ddof=1)),
-        _log(1000 * np.sqrt(np.mean(np.diff(periods) ** 2))),
-        _log(np.median(clean[peaks] - np.median(clean))),
-        likeness,
-    ]
-    return [pulse, pulse - mean], values
-
-
-def _periods(times: np.ndarray, bpm: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Middles and lengths of the plausible intervals; a missed or a doubled event is left out."""
-    periods = np.diff(times)
-    middles = times[:-1] + periods / 2
-    usual = median_filter(periods, 5, mode="mirror")
-    plausible = (periods > 60 / bpm[1]) & (periods < 60 / bpm[0]) & (abs(periods - usual) < 0.3 * usual)
-    if plausible.sum() < 0.5 * periods.size:
-        return middles[:0], periods[:0]
-    return middles[plausible], periods[plausible]
-
-
-def _alike(clean: np.ndarray, peaks: np.ndarray, rate: float, least: float) -> tuple[np.ndarray, float]:
-    """The peaks shaped like most others, and the mean correlation of the shapes, which is low in noise."""
-    half = round(BEAT_HALF_S * rate)
-    peaks = peaks[(peaks >= half) & (peaks < clean.size - half)]
-    if len(peaks) < 3:
-        return peaks, np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shapes = np.corrcoef(detrend(clean[peaks[:, None] + np.arange(-half, half + 1)]))
-    return peaks[np.median(shapes, axis=1) >= least], float(shapes[np.triu_indices_from(shapes, 1)].mean())
+    return heart.measure(clean, peaks, rate, segments, options.min_beat_likeness)
 
 
 def _resp(signal: np.ndarray, rate: float, segments: int, options: Options):
     clean = _ask(nk.rsp_clean, signal, sampling_rate=rate)
     size = clean.std()
     peaks, _ = find_peaks(clean, prominence=size, distance=max(1, 60 / BREATH_BPM[1] * rate))
-    _, periods = _periods(peaks / rate, BREATH_BPM)
+    _, periods = heart.periods(peaks / rate, BREATH_BPM)
     columns = [_each(clean / size, segments, np.mean), _each(np.gradient(clean / size, 1 / rate), segments, np.mean)]
-    return columns, [60 / periods.mean() if periods.size else np.nan, _log(size)]
+    return columns, [60 / periods.mean() if periods.size else np.nan, logarithm(size)]
 
 
 def _emg(signal: np.ndarray, rate: float, segments: int, options: Options):
@@ -212,12 +189,23 @@ def _emg(signal: np.ndarray, rate: float, segments: int, options: Options):
     quiet, loud = np.quantile(envelope, [0.1, 0.95])
     quiet = max(quiet, loud / 1000)  # a digital zero is no better than a very good electrode
     columns = [
-        _log(np.sqrt(_each(clean**2, segments, np.mean))),
-        _log(_each(envelope, segments, np.max)),
+        logarithm(np.sqrt(_each(clean**2, segments, np.mean))),
+        logarithm(_each(envelope, segments, np.max)),
         _each(clean, segments, lambda part: _median_frequency(part, rate)),
     ]
-    shape = [_log(loud) - _log(quiet), np.mean(envelope > 3 * quiet), _median_frequency(clean, rate)]
-    return columns, [_log(clean.std()), _log(loud), *shape]
+    shape = [logarithm(loud) - logarithm(quiet), np.mean(envelope > 3 * quiet), _median_frequency(clean, rate)]
+    return columns, [logarithm(clean.std()), logarithm(loud), *shape]
+
+
+def _temp(signal: np.ndarray, rate: float, segments: int, options: Options):
+    columns = [_each(signal, segments, np.mean)]
+    return columns, [signal.mean(), (signal[-1] - signal[0]) * rate / signal.size]
+
+
+def _acc(signal: np.ndarray, rate: float, segments: int, options: Options):
+    moving = abs(signal - np.median(signal))
+    columns = [_each(moving, segments, np.mean), _each(moving, segments, np.max)]
+    return columns, [logarithm(moving.mean()), np.mean(moving > 0.05)]
 
 
 def _median_frequency(signal: np.ndarray, rate: float) -> float:
@@ -229,29 +217,8 @@ def _each(signal: np.ndarray, segments: int, statistic: Callable) -> np.ndarray:
     return np.array([statistic(part) for part in np.array_split(signal, segments)])
 
 
-def _log(value):
-    """Natural logarithm; NaN where there is none."""
-    value = np.asarray(value, float)
-    return np.log(value, out=np.full_like(value, np.nan), where=value > 0)
-
-
-HEART = (
-    {
-        "heart_rate": "instantaneous heart rate in the middle of the segment, bpm",
-        "heart_rate_deviation": "the same less the clip's mean, bpm",
-    },
-    {
-        "mean_heart_rate": "mean heart rate, bpm",
-        "heart_rate_change": "mean heart rate in the second half less the first half, bpm",
-        "log_sdnn": "standard deviation of the beat intervals, ln ms",
-        "log_rmssd": "root mean square of successive differences of beat intervals, ln ms",
-        "log_peak": "median height of the beats over the median of the signal, ln of the signal's unit",
-        "beat_likeness": "mean correlation between the shapes of beats, -1 to 1",
-    },
-)
-
-ANALYSES = {
-    "eda": Analysis(
+MEASURES = {
+    "eda": Measure(
         2,
         {
             "level": "mean skin conductance, uS",
@@ -270,9 +237,9 @@ ANALYSES = {
         },
         _eda,
     ),
-    "ecg": Analysis(60, *HEART, _ecg),
-    "bvp": Analysis(20, *HEART, _bvp),
-    "resp": Analysis(
+    "ecg": Measure(60, *heart.DEFINITIONS, _ecg),
+    "bvp": Measure(20, *heart.DEFINITIONS, _bvp),
+    "resp": Measure(
         8,
         {
             "position": "mean breathing signal above 0.05 Hz, standard deviations of the clip",
@@ -281,7 +248,7 @@ ANALYSES = {
         {"rate": "mean breathing rate, breaths per minute", "log_size": "standard deviation, ln of the signal's unit"},
         _resp,
     ),
-    "emg": Analysis(
+    "emg": Measure(
         100,
         {
             "log_rms": "root mean square between 20 and 250 Hz, ln uV",
@@ -296,5 +263,20 @@ ANALYSES = {
             "overall_median_frequency": "frequency that halves the power, Hz",
         },
         _emg,
+    ),
+    "temp": Measure(
+        0.5,
+        {"level": "mean skin temperature, degrees Celsius"},
+        {"mean": "mean skin temperature, degrees Celsius", "trend": "end less start over the duration, degrees/s"},
+        _temp,
+    ),
+    "acc": Measure(
+        8,
+        {
+            "movement": "mean deviation of the size of the acceleration from its median, g",
+            "movement_max": "largest such deviation, g",
+        },
+        {"log_movement": "mean deviation, ln g", "moving_share": "share of samples that deviate by 0.05 g, 0 to 1"},
+        _acc,
     ),
 }

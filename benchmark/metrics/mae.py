@@ -7,7 +7,7 @@ HIGHER_IS_BETTER = False
 
 
 def score(statistics: np.ndarray, kind: str) -> np.ndarray:
-    """confusion (..., classes, classes) or moments (..., targets, 7) -> (...), at least 0."""
+    """confusion (..., classes, classes) or moments (..., targets, 15) -> (...), at least 0."""
     if kind == "regression":
         return (statistics[..., 6] / statistics[..., 0]).mean(-1)
     grades = np.arange(statistics.shape[-1])

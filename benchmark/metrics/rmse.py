@@ -7,6 +7,6 @@ HIGHER_IS_BETTER = False
 
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:
-    """moments (..., targets, 7) -> (...), at least 0."""
+    """moments (..., targets, 15) -> (...), at least 0."""
     squared = moments[..., 3] + moments[..., 4] - 2 * moments[..., 5]
     return np.sqrt(np.maximum(squared, 0) / moments[..., 0]).mean(-1)

@@ -1,0 +1,86 @@
+"""Controls beside the methods: what presence alone tells, and how well features give away who it is."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import torch
+
+from benchmark import evaluation
+from benchmark.cell import Cell
+
+
+def availability(cell: Cell) -> pd.DataFrame:
+    """Predictions, as evaluation.predict gives them, of a linear model that sees only which modalities are present.
+
+    A score above chance means that the recordings' gaps give the labels away, and a method may profit from them. It
+    needs no seed; its rows carry the first one, under the condition in which all prevalent modalities are visible.
+    """
+    bits = torch.stack(list(cell.table.visible.values()), dim=-1).cpu().numpy().astype(float)
+    target, parts = cell.table.target.cpu().numpy(), []
+    for number, replica in enumerate(cell.replicas):
+        if replica.seed == cell.training.seeds[0]:
+            said = fitted(cell, bits, target, cell.train[number])(bits[cell.test[number]])
+            parts.append(evaluation.rows_of(cell, number, torch.from_numpy(cell.test[number]), torch.from_numpy(said)))
+    return pd.concat(parts, ignore_index=True).assign(condition="+".join(cell.task.prevalent))
+
+
+def fitted(cell: Cell, bits: np.ndarray, target: np.ndarray, rows: np.ndarray):
+    """bits (N, modalities) -> logits (N, classes) or values (N, targets), learnt on the given rows."""
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+    if cell.task.kind == "regression":
+        return LinearRegression().fit(bits[rows], target[rows]).predict
+    counts = np.bincount(target[rows], minlength=cell.outputs)
+    prior = np.log(np.maximum(counts, 1e-9) / counts.sum())
+    if np.ptp(bits[rows], axis=0).max() == 0 or (counts > 0).sum() < 2:  # nothing to learn from
+        return lambda shown: np.tile(prior, (len(shown), 1))
+    model = LogisticRegression(class_weight="balanced").fit(bits[rows], target[rows])
+
+    def logits(shown: np.ndarray) -> np.ndarray:
+        found = np.full((len(shown), cell.outputs), -np.inf)
+        found[:, model.classes_] = model.predict_log_proba(shown)
+        return found
+
+    return logits
+
+
+def identity(cell: Cell) -> dict[str, dict]:
+    """How often each modality's features tell who it is: modality -> accuracy, chance, clips; or a reason.
+
+    Half of each subject's recordings (of its clips, in their order, where there is only one) teach a shrunk linear
+    discriminant that names the subject of every clip of the other half. High values are why clips of one subject must
+    never lie on both sides of a split.
+    """
+    return {name: recognised(cell, name) for name in cell.table.x}
+
+
+def recognised(cell: Cell, modality: str) -> dict:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    table = cell.table
+    x = table.x[modality].flatten(1).cpu().numpy()
+    present = pd.DataFrame({"subject": table.subject_id, "recording": table.recording_id, "clip": table.clip_id})
+    present = present[table.visible[modality].cpu().numpy()].sort_values(["subject", "recording", "clip"])
+    later = present.groupby("subject", group_keys=False)[["recording", "clip"]].apply(second_half)
+    later = later.reindex(present.index).to_numpy(bool)
+    known = present.subject.isin(present.subject[later]) & present.subject.isin(present.subject[~later])
+    train, test = (present[known & half] for half in (~later, later))
+    people = train.subject.nunique()
+    if people < 2 or len(train) <= people:
+        return {"reason": "too few clips of each subject"}
+    mean, deviation = np.nanmean(x[train.index], axis=0), np.nanstd(x[train.index], axis=0)
+    x = np.nan_to_num((x - mean) / np.where(deviation > 1e-8, deviation, 1)).clip(-5, 5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # constant columns
+        probe = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(people, 1 / people))
+        right = probe.fit(x[train.index], train.subject).predict(x[test.index]) == test.subject
+    return {"accuracy": float(right.mean()), "chance": 1 / people, "clips": len(test)}
+
+
+def second_half(clips: pd.DataFrame) -> pd.Series:
+    """Which of one subject's clips, in order, are tested: every other recording, or the later half of a single one."""
+    recordings = clips.recording.rank(method="dense").astype(int)
+    if recordings.max() > 1:
+        return recordings % 2 == 0
+    return pd.Series(np.arange(len(clips)) >= len(clips) / 2, index=clips.index)

@@ -1,0 +1,73 @@
+"""Containers: when the frames of a video are shown, and its sound. PyAV reads what FFmpeg reads."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.types import Audio, Unusable
+
+
+def frame_times(path: Path) -> np.ndarray:
+    """When each frame is shown, (frames,) s from the first one, by its time stamp; nothing is decoded."""
+    import av
+
+    with _open(path, "video") as container:
+        stream = container.streams.video[0]
+        stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+        stamps = sorted(stamp for stamp in stamps if stamp is not None)
+        if not stamps:
+            raise Unusable("the video holds no frame")
+        return (np.array(stamps) - stamps[0]) * float(stream.time_base or av.time_base)
+
+
+def sound(path: Path) -> Audio:
+    """The first sound track, mono at its own rate. Where there is a video, time 0 is its first frame."""
+    import av
+
+    with _open(path, "audio") as container:
+        stream, parts, begin = container.streams.audio[0], [], None
+        try:
+            for frame in container.decode(stream):
+                begin = frame.time if begin is None else begin
+                parts.append(_mono(frame))
+        except av.FFmpegError:
+            pass  # what was heard until the damage is kept; a clip beyond it is too short
+        if not parts:
+            raise Unusable("the sound track holds no sound")
+        rate, samples = float(stream.rate), np.concatenate(parts)
+        lead = (begin or 0.0) - _video_start(container) if container.streams.video else 0.0
+    shift = round(lead * rate)
+    samples = np.concatenate([np.zeros(shift, np.float32), samples]) if shift > 0 else samples[-shift:]
+    return Audio(rate, samples)
+
+
+def _open(path: Path, kind: str):
+    """An open container that has a track of this kind; Unusable otherwise."""
+    import av
+
+    av.logging.set_level(av.logging.PANIC)
+    if not path.is_file():
+        raise Unusable("the file is missing")
+    try:
+        container = av.open(str(path), metadata_errors="ignore")
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise Unusable(f"the file cannot be opened as {kind}: {error}") from None
+    if not getattr(container.streams, kind):
+        container.close()
+        raise Unusable(f"the file has no {kind} track")
+    return container
+
+
+def _mono(frame) -> np.ndarray:
+    """(samples,) float32 in -1 to 1, mean over channels, whatever the format of the samples."""
+    values = frame.to_ndarray()
+    scale = np.iinfo(values.dtype).max + 1.0 if values.dtype.kind in "iu" else 1.0
+    values = values.astype(np.float32) / np.float32(scale)
+    if values.shape[0] == 1:  # packed: channels are interleaved
+        values = values.reshape(-1, len(frame.layout.channels)).T
+    return values.mean(axis=0)
+
+
+def _video_start(container) -> float:
+    stream = container.streams.video[0]
+    return float((stream.start_time or 0) * stream.time_base)

@@ -1,0 +1,51 @@
+"""Text tables of other people: read as they are, refused in one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
+    """The table with every value as text, without blanks around names and values; at least the given columns.
+
+    complaint: the exception that a file is refused with; its text names file and reason.
+    """
+    try:
+        table = pd.read_csv(
+            path, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False, index_col=False, **how
+        )
+    except (ValueError, UnicodeError, OSError) as error:
+        raise complaint(f"{path.name} cannot be read: {reason(error)}") from None
+    table.columns = table.columns.astype(str).str.strip()
+    require(table, path, columns, complaint)
+    return table.apply(lambda column: column.str.strip())
+
+
+def numbers(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
+    """The table as float64, at least the given columns; a missing value is NaN, one that is no number is refused."""
+    names = {"\t": "tab", ",": "comma", ";": "semicolon"}
+    try:
+        table = pd.read_csv(
+            path, sep=separator, encoding="utf-8-sig", dtype=np.float64, na_values=["NaN", "nan", ""],
+            index_col=False, **how,
+        )  # fmt: skip
+    except (ValueError, UnicodeError, OSError) as error:
+        raise complaint(
+            f"{path.name} cannot be read as {names[separator]}-separated numbers: {reason(error)}"
+        ) from None
+    table.columns = table.columns.astype(str).str.strip()
+    require(table, path, columns, complaint)
+    return table
+
+
+def require(table: pd.DataFrame, path: Path, columns: tuple[str, ...], complaint: type[Exception]) -> None:
+    if absent := [name for name in columns if name not in table]:
+        there = ", ".join(map(str, table.columns))
+        raise complaint(f"{path.name} has no column {', '.join(absent)}; it has: {there}")
+    if table.columns.duplicated().any():
+        raise complaint(f"{path.name} has the column {table.columns[table.columns.duplicated()][0]} twice")
+
+
+def reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,25 @@
+"""Folders as people have them: in any case, doubled by an archive, littered."""
+
+from pathlib import Path
+
+
+def child(folder: Path, name: str) -> Path | None:
+    """The entry of that name in any case; a folder that holds itself again is entered twice."""
+    found = sorted(entry for entry in folder.iterdir() if entry.name.lower() == name.lower())
+    if not found:
+        return None
+    doubled = found[0].is_dir() and sorted(e for e in found[0].iterdir() if e.name.lower() == name.lower())
+    return doubled[0] if doubled else found[0]
+
+
+def files(folder: Path | None, *endings: str) -> dict[str, Path]:
+    """Files of a folder by lower-case name without its ending, in sorted order; hidden ones are litter."""
+    if folder is None or not folder.is_dir():
+        return {}
+    there = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
+    return {entry.stem.lower(): entry for entry in there if entry.suffix.lower() in endings}
+
+
+def below(root: Path, path: Path | None) -> str | None:
+    """A path as the clip table lists it: relative to root; None where there is no file."""
+    return None if path is None else path.relative_to(root).as_posix()
