@@ -26,7 +26,7 @@ def measure(signals, rate, start_s, end_s):
     """Clip-level features by name, of signals recorded at one rate."""
     analysis = biosignal.analyse({name: Signal(rate, values) for name, values in signals.items()}, OPTIONS)
     values = biosignal.extract(analysis, start_s, end_s, 10, OPTIONS).clip
-    return dict(zip(biosignal.definitions(tuple(signals)).clip, values, strict=True))
+    return dict(zip(biosignal.definitions(tuple(signals), OPTIONS).clip, values, strict=True))
 
 
 def recorded(drive, seconds, channels, rng, rate=RATE, site="chest"):
