@@ -58,7 +58,7 @@ def test_given_validation_subjects_are_used(clips):
 
 def test_an_unknown_rule_lists_the_allowed_ones(clips):
     with pytest.raises(
-        ValueError, match=r"no 'subject_fold'; did you mean 'subject_folds'\? allowed: clip_folds_leaky, complete, loso, official"
+        ValueError, match=r"did you mean 'subject_folds'\? allowed: clip_folds_leaky, complete, loso, official"
     ):
         splits.draw(clips, Split(rule="subject_fold"))
 
