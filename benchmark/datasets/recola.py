@@ -177,6 +177,8 @@ def dyads(root: Path) -> dict[str, str]:
     table = tables.text(path, ";", ("Group_id", "User"), WrongTree)
     people = table.User.str.extract(r"^[Pp]?0*(\d+)$")[0]
     named = people.notna() & table.Group_id.ne("")
+    if (twice := people[named][people[named].duplicated()]).any():
+        raise WrongTree(f"{path.name}: P{twice.iloc[0]} stands in two dyads")
     return {f"P{who}": f"dyad_{group}" for who, group in zip(people[named], table.Group_id[named], strict=True)}
 
 
