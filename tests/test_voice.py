@@ -130,6 +130,7 @@ def test_people_are_high_and_low():
     pitches = np.array([voice.person(rng(seed)).pitch for seed in range(200)])
     assert pitches.min() >= 85 and pitches.max() <= 255
     assert 0.3 < np.mean(pitches < 155) < 0.7
+    assert voice.person(rng(), deep=True).pitch < 170 < voice.person(rng(), deep=False).pitch
 
 
 # --- delivery
