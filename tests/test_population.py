@@ -83,6 +83,15 @@ def test_a_face_follows_its_states_in_time(wanderers):
     assert follows(shown[:, :, UNITS.index("nose_wrinkle")], valence) < -0.25
 
 
+def test_a_mouth_moves_while_its_owner_talks():
+    course, mouth = constant(row(), 20.0), UNITS.index("mouth_open")
+    quiet, talks = (units("any", SHARED, (0, 0), course, 500, 25, talking=t) for t in (None, [(4.0, 12.0)]))
+    moved = talks - quiet
+    assert moved[110:290, mouth].std() > 0.05
+    moved[100:300, mouth] = 0
+    assert not moved.any()
+
+
 def test_body_and_voice_follow_their_states_in_time(wanderers):
     drives = [drive("any", SHARED, (i, "r"), course) for i, course in enumerate(wanderers)]
     voices = [delivery("any", SHARED, (i, "r"), course) for i, course in enumerate(wanderers)]
