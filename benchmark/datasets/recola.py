@@ -231,12 +231,12 @@ def render_subject(person: tuple) -> pd.DataFrame:
     root, name, population, options, subject = person
     stem, top = stem_of(options, subject), FOLDERS[options.release]
     talk = elicitation.conversation(name, population, subject, 0, population.seconds)
-    scene = Scene(name, population, (subject, 0), talk.shown, population.seconds)
+    scene = Scene(name, population, (subject, 0), talk.shown, population.seconds, talk.talking)
     places = {modality: root / top[modality][-1] for modality in MEDIA}
     for place in places.values():
         place.mkdir(parents=True, exist_ok=True)
     scene.film(places["vision"] / f"{stem}.mp4", 25.0)
-    scene.record_voice(places["speech"] / f"{stem}.wav", 44_100, talk.talking)
+    scene.record_voice(places["speech"] / f"{stem}.wav", 44_100)
     write_signals(places["biosignal"] / f"{stem}.csv", scene, options)
     times = np.arange(round(population.seconds / STEP_S) + 1) * STEP_S
     states = {label: np.interp(times, talk.shown.felt.times, talk.shown.felt.of(label)) for label in LABELS}

@@ -13,10 +13,22 @@ from benchmark.synthesis.states import Shown
 
 
 class Scene:
-    """A person, who = (subject, recording), showing states for some seconds. Depends on identities alone."""
+    """A person, who = (subject, recording), showing states for some seconds. Depends on identities alone.
 
-    def __init__(self, name: str, population: Population, who: tuple[int, int | str], shown: Shown, seconds: float):
+    talking: spans, s, in which this person speaks; None = throughout.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        population: Population,
+        who: tuple[int, int | str],
+        shown: Shown,
+        seconds: float,
+        talking: list[tuple[float, float]] | None = None,
+    ):
         self.name, self.population, self.who, self.shown, self.seconds = name, population, who, shown, seconds
+        self.talking = talking
 
     def generator(self, *what: str | int) -> np.random.Generator:
         """Random numbers of this recording alone."""
@@ -29,7 +41,7 @@ class Scene:
     def frames(self, times: np.ndarray, onset: tuple[float, float] | None = None):
         """The pictures, (SIZE, SIZE, 3) BGR uint8 each, at times in s that are evenly spaced."""
         rate = 1 / float(np.mean(np.diff(times)))
-        shown = units(self.name, self.population, self.who, self.shown.face, len(times), rate, onset)
+        shown = units(self.name, self.population, self.who, self.shown.face, len(times), rate, onset, self.talking)
         rng = self.generator("picture")
         return face.render(face.look(self.own("look")), shown, face.motion(rng, len(times)), rng)
 
@@ -38,17 +50,17 @@ class Scene:
         times = np.arange(round(self.seconds * rate)) / rate
         film.write(path, self.frames(times), rate, sound, sound_rate)
 
-    def sound(self, rate: int, talking: list[tuple[float, float]] | None = None, sentence: int | None = None):
-        """What a microphone hears, (samples,) float32. talking: spans in s; None = throughout."""
+    def sound(self, rate: int, sentence: int | None = None) -> np.ndarray:
+        """What a microphone hears, (samples,) float32; sentence: syllables that are the same for everybody."""
         how = delivery(self.name, self.population, self.who, self.shown.voice)
         person = voice.person(self.own("voice"))
-        return voice.speak(person, how, self.seconds, rate, self.generator("sound"), talking, sentence)
+        return voice.speak(person, how, self.seconds, rate, self.generator("sound"), self.talking, sentence)
 
-    def record_voice(self, path: Path, rate: int, talking: list[tuple[float, float]] | None = None) -> None:
+    def record_voice(self, path: Path, rate: int) -> None:
         """The sound as a 16-bit mono wav."""
         import soundfile
 
-        soundfile.write(path, self.sound(rate, talking), rate, subtype="PCM_16")
+        soundfile.write(path, self.sound(rate), rate, subtype="PCM_16")
 
     @cached_property
     def life(self) -> physiology.Life:

@@ -29,7 +29,8 @@ def render_video(job: tuple) -> list[tuple[str, np.ndarray, pd.DataFrame]]:
     people = [number] if number % 12 != 5 else [number, 1_000_000 + number]  # the second person of a video
     talks = [elicitation.conversation(name, population, who, 0, population.seconds) for who in people]
     scenes = [
-        Scene(name, population, (who, 0), t.shown, population.seconds) for who, t in zip(people, talks, strict=True)
+        Scene(name, population, (who, 0), talk.shown, population.seconds, talk.talking)
+        for who, talk in zip(people, talks, strict=True)
     ]
     times, regular = frame_times(scenes[0], fps, variable=number % len(FPS) == 3 and ending == ".mp4")
     title = stem(number, fps, len(people))
@@ -37,7 +38,7 @@ def render_video(job: tuple) -> list[tuple[str, np.ndarray, pd.DataFrame]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = zip(*(scene.frames(times) for scene in scenes), strict=True)
     frames = (np.hstack(shown) for shown in pictures)
-    sound = None if number % 30 == 11 else sum(s.sound(44_100, t.talking) for s, t in zip(scenes, talks, strict=True))
+    sound = None if number % 30 == 11 else sum(scene.sound(44_100) for scene in scenes)
     film.write(path, frames, fps, sound, 44_100, None if regular else times)
     sides = [title] if len(people) == 1 else [f"{title}_left", f"{title}_right"]
     found = []
