@@ -1,4 +1,4 @@
-# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there · make bench: speed
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -6,7 +6,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui data lock
+.PHONY: setup repro test ui data bench lock
 
 setup: .venv/ready
 
@@ -29,6 +29,9 @@ ui: setup
 
 data: setup
 	python -m benchmark data
+
+bench: setup
+	python -m benchmark bench
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv lock --quiet

@@ -1,4 +1,4 @@
-"""python -m benchmark data: what recordings are there."""
+"""python -m benchmark data | bench: what recordings are there, how fast they become features."""
 
 import sys
 from pathlib import Path
@@ -30,6 +30,15 @@ def data(file: Path = Path("params.yaml"), folder: Path = Path("data")) -> None:
         print(f"{name}: {lines[0]}", *lines[1:], sep="\n    ")
     if wrong:
         sys.exit(1)
+
+
+@app.command()
+def bench(file: Path = Path("params.yaml"), folder: Path = Path("results")) -> None:
+    """Extraction speed of the suite's datasets; writes bench.json and bench.md."""
+    from benchmark import bench as benches
+
+    loaded = params.load(file)
+    print(benches.write(benches.extraction_speed(loaded, loaded.suite.datasets), folder))
 
 
 def found(name: str, source: str, folder: Path, module, options) -> list[str]:

@@ -48,6 +48,7 @@ def task_of(name: str) -> schema.Task:
 def run(main: Callable) -> None:
     """Run a stage from the command line; what a user can mend is one sentence, not a traceback."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
+    warnings.filterwarnings("ignore", message="A worker stopped")  # joblib takes large imports for a leak
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:

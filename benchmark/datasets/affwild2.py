@@ -219,7 +219,9 @@ def synthesize(root: Path, name: str, population: Population, options: Options, 
 
 
 def clean(stem: str, times: np.ndarray, labels: pd.DataFrame, options: Options) -> pd.DataFrame:
-    """All windows of one person with noise-free labels."""
+    """All windows of one person with noise-free labels; one more, as annotations may go on after the last frame."""
+    beyond = times[-1] + options.windows.hop_s * np.arange(0.1, 1.05, 0.1)
+    times, labels = np.r_[times, beyond], pd.concat([labels, *[labels.tail(1)] * len(beyond)], ignore_index=True)
     windows = options.windows.model_copy(update={"min_valid": 1e-9, "agreement": 1e-9})
     if options.challenge == "va":
         found, _ = cut(times, labels[["valence", "arousal"]], windows)
