@@ -63,7 +63,7 @@ class Analysis(NamedTuple):
 def definitions(channels: tuple[str, ...], options: Options) -> Definitions:
     segment = {f"{region}_{name}": f"{region}: {text}" for region in REGIONS for name, text in MEASURES.items()}
     segment |= UNITS | {name: f"mean of: {text}" for name, text in POSE.items()}
-    segment |= extras.MESH if _meshed(options) else {}
+    segment |= extras.mesh_definitions() if _meshed(options) else {}
     network = _network(options)
     values = range(network.values if network else 0)
     segment |= {f"embedding_{number}": f"value {number} of {options.embedding.name}, its own unit" for number in values}
