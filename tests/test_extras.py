@@ -84,7 +84,7 @@ def write_network(path: Path, channels: int = 3, size: int = 32, values: int = 5
 
 
 def with_network(path: Path, **options) -> vision.Options:
-    return vision.Options(extras="none", embedding=path, **{"embedding_size": 32} | options)
+    return vision.Options(extras="none", embedding=str(path), **{"embedding_size": 32} | options)
 
 
 def test_a_network_sees_the_aligned_face_in_colour(tmp_path, clip):
