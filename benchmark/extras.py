@@ -94,6 +94,12 @@ def _mesher():
         ) from error
 
 
+def mesh_definitions() -> dict[str, str]:
+    """MESH; ValueError where the installed mediapipe does not run."""
+    _mesher()
+    return MESH
+
+
 def mesh(picture: np.ndarray) -> np.ndarray:
     """(len(MESH),) of the face in a picture, (height, width, 3) BGR uint8; NaN where no mesh fits."""
     result = _mesher().process(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)).multi_face_landmarks

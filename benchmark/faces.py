@@ -54,6 +54,7 @@ class Film:
         return self.decoded < 0.9 * self.promised and self.seconds < 0.9 * self.duration
 
     def __iter__(self) -> Iterator[Frame]:
+        cv2.setNumThreads(1)  # recordings are analysed side by side
         yield from self._pictures() if isinstance(self.recording, Crops) else self._video()
         if self.decoded == 0:
             raise Unusable("no frame of the video can be decoded")
@@ -83,6 +84,7 @@ class Film:
     def _pictures(self) -> Iterator[Frame]:
         times = np.array(self.recording.times)
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / self.rate
+        step = step if step > 0 else 1 / self.rate
         rate, due = min(self.rate, 1 / step), 0
         self.promised = len(times)
         for time, path in zip(times.tolist(), self.recording.paths, strict=True):
@@ -147,7 +149,6 @@ def dark(face: np.ndarray) -> np.ndarray:
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise Unusable("the video file is missing")
-    cv2.setNumThreads(1)  # recordings are analysed side by side
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():

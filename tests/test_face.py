@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark.features import vision
+from benchmark import faces
 from benchmark.seeds import generator
 from benchmark.synthesis import face
 from benchmark.types import Video
@@ -36,7 +36,7 @@ def followed(tmp_path_factory) -> list[list[tuple[str, float]]]:
     folder, clips = tmp_path_factory.mktemp("faces"), []
     for person in range(40):
         drawn = face.boxes(*clip(folder / f"{person}.mp4", person))
-        track = vision.track(Video(folder / f"{person}.mp4"), vision.Options())
+        track = faces.track(Video(folder / f"{person}.mp4"))
         clips.append([
             (source, 0.0 if box is None else overlap(np.array(box), drawn[min(round(25 * time), FRAMES - 1)]))
             for time, box, source in track

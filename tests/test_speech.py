@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.features.speech import Options, definitions, extract
-from benchmark.types import Audio, Unusable
+from benchmark.features import speech
+from benchmark.features.speech import Options, analyse, definitions
+from benchmark.types import Audio, Features, Unusable
 
 RATE = 16000
 RNG = np.random.default_rng
@@ -15,14 +16,21 @@ RECORDINGS = Path("/usr/share/codec2/raw")  # headerless 16-bit mono at 8 kHz, D
 VOICES = {"hts2a": (150, 260), "f2400": (150, 260), "m2400": (80, 160), "cross": (80, 160), "vk5qi": (80, 160)}
 
 
+OPTIONS = Options(extras="none")
+NAMES = definitions((), OPTIONS)
+
+
+def extract(samples, start_s=0.0, end_s=np.inf, segments=10, rate=RATE) -> Features:
+    analysis = analyse(Audio(rate, np.asarray(samples, np.float32)), OPTIONS)
+    return speech.extract(analysis, start_s, end_s, segments, OPTIONS)
+
+
 def clip(samples, rate=RATE):
-    values = extract(Audio(rate, np.asarray(samples, np.float32)), 10, Options()).clip
-    return dict(zip(definitions().clip, values, strict=True))
+    return dict(zip(NAMES.clip, extract(samples, rate=rate).clip, strict=True))
 
 
 def column(samples, name):
-    index = list(definitions().segment).index(name)
-    return extract(Audio(RATE, np.asarray(samples, np.float32)), 10, Options()).segment[:, index]
+    return extract(samples).segment[:, list(NAMES.segment).index(name)]
 
 
 def tone(hz, time=TIME):
@@ -36,17 +44,15 @@ def tone(hz, time=TIME):
 @pytest.mark.parametrize("segments", [1, 4, 10])
 @pytest.mark.parametrize("seconds", [0.35, 1.0, 5.5])
 def test_features_match_their_definitions(segments, seconds):
-    names = definitions()
-    features = extract(Audio(RATE, tone(150, TIME[: int(seconds * RATE)])), segments, Options())
-    assert features.segment.shape == (segments, len(names.segment)) and features.segment.dtype == np.float32
-    assert features.clip.shape == (len(names.clip),) and features.clip.dtype == np.float32
+    features = extract(tone(150, TIME[: int(seconds * RATE)]), segments=segments)
+    assert features.segment.shape == (segments, len(NAMES.segment)) and features.segment.dtype == np.float32
+    assert features.clip.shape == (len(NAMES.clip),) and features.clip.dtype == np.float32
 
 
 def test_definitions_are_complete():
-    names = definitions()
-    for part in names:
+    for part in NAMES:
         assert part and all(name.startswith("speech_") and text.strip() for name, text in part.items())
-    assert not set(names.segment) & set(names.clip)
+    assert not set(NAMES.segment) & set(NAMES.clip)
 
 
 # --- known values
@@ -106,6 +112,62 @@ def test_syllables_and_pauses():
 
 def test_bright_sound_has_a_higher_centroid():
     assert (column(tone(330), "speech_centroid") > column(tone(110), "speech_centroid")).all()
+
+
+# --- clips of a long recording
+
+
+def long_sound() -> np.ndarray:
+    """Twelve seconds: a low tone, a pause, a high tone, silence."""
+    parts = [tone(110, TIME[: 4 * RATE]), 0.001 * RNG(0).normal(size=RATE), tone(220, TIME[: 4 * RATE])]
+    return np.concatenate([*parts, np.zeros(3 * RATE)]).astype(np.float32)
+
+
+def test_a_clip_does_not_depend_on_which_others_are_asked_for():
+    analysis = analyse(Audio(RATE, long_sound()), OPTIONS)
+    alone = speech.extract(analysis, 2.0, 7.0, 5, OPTIONS)
+    for start in (0.0, 1.5, 3.0):
+        speech.extract(analysis, start, start + 5, 5, OPTIONS)
+    again = speech.extract(analysis, 2.0, 7.0, 5, OPTIONS)
+    np.testing.assert_array_equal(alone.segment, again.segment)
+    np.testing.assert_array_equal(alone.clip, again.clip)
+
+
+def test_overlapping_clips_agree_where_they_overlap():
+    samples = tone(150, np.arange(8 * RATE) / RATE) + RNG(1).normal(0, 0.01, 8 * RATE)
+    analysis = analyse(Audio(RATE, samples.astype(np.float32)), OPTIONS)
+    early, late = speech.extract(analysis, 0, 5, 5, OPTIONS), speech.extract(analysis, 2, 7, 5, OPTIONS)
+    flux = list(NAMES.segment).index("speech_flux")  # the first frame of a clip has no frame before it
+    keep = [number for number in range(len(NAMES.segment)) if number != flux]
+    np.testing.assert_allclose(early.segment[3:, keep], late.segment[1:3, keep], rtol=1e-4, atol=1e-4)
+
+
+def test_a_clip_is_what_the_sound_cut_out_would_be():
+    samples = long_sound()
+    cut = extract(samples[5 * RATE : 9 * RATE], segments=4).segment
+    within = speech.extract(analyse(Audio(RATE, samples), OPTIONS), 5.0, 9.0, 4, OPTIONS).segment
+    pitch, level = (list(NAMES.segment).index(f"speech_{name}") for name in ("pitch", "level"))
+    np.testing.assert_allclose(within[:, pitch], cut[:, pitch], atol=0.1)
+    np.testing.assert_allclose(within[1:3, level], cut[1:3, level], atol=0.2)
+
+
+def test_bad_stretches_are_refused_clip_by_clip():
+    samples = long_sound()
+    samples[2 * RATE] = np.nan
+    analysis = analyse(Audio(RATE, samples), OPTIONS)
+    for start, end, reason in ((0, 3, "NaN"), (9.5, 12, "silent"), (13, 15, "empty"), (11.9, 15, "too short")):
+        with pytest.raises(Unusable, match=f"^audio: .*{reason}"):
+            speech.extract(analysis, start, end, 5, OPTIONS)
+    assert np.isfinite(speech.extract(analysis, 5, 8, 5, OPTIONS).segment).all()
+
+
+def test_long_recordings_are_measured_in_parts(monkeypatch):
+    samples = tone(150) + RNG(0).normal(0, 0.01, TIME.size)
+    whole = extract(samples)
+    monkeypatch.setattr(speech, "CHUNK", 50)
+    parts = extract(samples)
+    np.testing.assert_allclose(parts.segment, whole.segment, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(parts.clip, whole.clip, rtol=1e-4, atol=1e-4)
 
 
 # --- recorded voices
@@ -170,7 +232,7 @@ def test_options_are_closed():
 
 
 def test_same_sound_same_features():
-    samples = Audio(RATE, tone(150) + RNG(0).normal(0, 0.01, TIME.size))
-    first, second = extract(samples, 10, Options()), extract(samples, 10, Options())
+    samples = tone(150) + RNG(0).normal(0, 0.01, TIME.size)
+    first, second = extract(samples), extract(samples)
     np.testing.assert_array_equal(first.segment, second.segment)
     np.testing.assert_array_equal(first.clip, second.clip)

@@ -33,7 +33,7 @@ class Options(pydantic.BaseModel, extra="forbid"):
     min_face: float = pydantic.Field(0.3, ge=0, le=1, description="smallest share of analysed frames with a face")
     min_detected: float = pydantic.Field(0.2, ge=0, le=1, description="smallest share in which it is also detected")
     extras: Literal["auto", "none"] = pydantic.Field("auto", description="auto adds the mesh of MediaPipe if installed")
-    embedding: Path | None = pydantic.Field(None, description="an ONNX network that maps the aligned face to numbers")
+    embedding: str | None = pydantic.Field(None, description="an ONNX network that maps the aligned face to numbers")
     embedding_size: int = pydantic.Field(112, ge=8, le=1024, description="side of the picture it takes, px")
     embedding_mean: tuple[float, float, float] = pydantic.Field(
         (127.5,) * 3, description="taken from R, G, B, 0 to 255"
@@ -44,8 +44,8 @@ class Options(pydantic.BaseModel, extra="forbid"):
 
     @pydantic.field_validator("embedding")
     @classmethod
-    def _there(cls, path: Path | None) -> Path | None:
-        if path is not None and (path.suffix != ".onnx" or not path.is_file()):
+    def _there(cls, path: str | None) -> str | None:
+        if path is not None and not (path.endswith(".onnx") and Path(path).is_file()):
             raise ValueError(f"{path} is not there or not a file that ends in .onnx")
         return path
 
@@ -63,10 +63,12 @@ class Analysis(NamedTuple):
 def definitions(channels: tuple[str, ...], options: Options) -> Definitions:
     segment = {f"{region}_{name}": f"{region}: {text}" for region in REGIONS for name, text in MEASURES.items()}
     segment |= UNITS | {name: f"mean of: {text}" for name, text in POSE.items()}
-    segment |= extras.MESH if _meshed(options) else {}
+    segment |= extras.mesh_definitions() if _meshed(options) else {}
     network = _network(options)
     values = range(network.values if network else 0)
-    segment |= {f"embedding_{number}": f"value {number} of {options.embedding.name}, its own unit" for number in values}
+    segment |= {
+        f"embedding_{number}": f"value {number} of {Path(options.embedding).name}, its own unit" for number in values
+    }
     segment |= {f"{name}_deviation": f"standard deviation of: {POSE[name]}" for name in SWAYING}
     return Definitions(segment, dict(CLIP))
 
@@ -74,7 +76,7 @@ def definitions(channels: tuple[str, ...], options: Options) -> Definitions:
 def versions(options: Options) -> dict[str, str]:
     """The packages and files beside this project that take part."""
     found = {"mediapipe": extras.mediapipe().__version__} if _meshed(options) else {}
-    return found | ({"embedding": extras.digest(options.embedding)} if options.embedding else {})
+    return found | ({"embedding": extras.digest(Path(options.embedding))} if options.embedding else {})
 
 
 def analyse(recording: Video | Crops, options: Options) -> Analysis:
@@ -123,7 +125,8 @@ def _meshed(options: Options) -> bool:
 def _network(options: Options) -> extras.Network | None:
     if options.embedding is None:
         return None
-    return extras.network(options.embedding, options.embedding_size, options.embedding_mean, options.embedding_scale)
+    prepared = options.embedding_size, options.embedding_mean, options.embedding_scale
+    return extras.network(Path(options.embedding), *prepared)
 
 
 def _extra(item: Tracked, meshed: bool, network: extras.Network | None) -> np.ndarray:
