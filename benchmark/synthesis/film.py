@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 CLOCK = 1000  # ticks per second of time stamps that are not regular
+NEGATIVE = {".flv": "auto"}  # what becomes of time stamps before 0, at which an mp3 starts: flv cannot hold any
 CODECS = {".mp4": ("mpeg4", "aac"), ".avi": ("mpeg4", "mp3"), ".flv": ("flv", "mp3")}  # of picture and sound
 
 
@@ -26,10 +27,11 @@ def write(
     import av
 
     picture, voice = CODECS[path.suffix]
+    options = {"fflags": "+bitexact", "avoid_negative_ts": NEGATIVE.get(path.suffix, "disabled")}
     part, frames = path.with_name(f".part-{path.name}"), iter(frames)
     first = next(frames)
     try:
-        with av.open(str(part), "w", options={"fflags": "+bitexact", "avoid_negative_ts": "disabled"}) as container:
+        with av.open(str(part), "w", options=options) as container:
             stream = container.add_stream(picture, rate=Fraction(rate).limit_denominator(1001))
             stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "yuv420p"
             stream.codec_context.bit_rate, stream.codec_context.max_b_frames = 400_000, 0
