@@ -263,6 +263,13 @@ def test_order_of_files_and_their_times_change_nothing(tmp_path):
         assert one.equals(other)
 
 
+def test_no_folder_is_listed_for_every_recording(tmp_path, monkeypatch):
+    write_tree(tmp_path, stems=cremad.trials(0, 82))
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    assert len(read(tmp_path).clips) == 82 and len(listed) < 40
+
+
 def open_sound(path: Path) -> media.Audio:
     return cremad.recording(Source("speech", path.stem, path.parent, path), cremad.Options())
 

@@ -69,9 +69,10 @@ def read(root: Path, options: Options) -> Reading:
     nothing about an actor or contradict each other.
     """
     base = top(root)
+    places = {kind: child(base, folder) or base / folder for kind, (folder, _) in MEDIA.items()}
     found, dropped = {}, []
     for kind in dict.fromkeys((options.sound, "flv")):
-        found[kind], lost = recorded(root, base, *MEDIA[kind])
+        found[kind], lost = recorded(root, places[kind], MEDIA[kind][1])
         dropped += lost
     stems = sorted(set().union(*found.values()))
     dropped += unrecorded(root, base, stems)
@@ -84,10 +85,9 @@ def read(root: Path, options: Options) -> Reading:
         row |= {"emotion": list(EMOTIONS).index(emotion), "level": LEVELS[level]}
         row |= {label: chosen.get((label, stem), np.nan) for label in votes.QUERIES}
         row |= people.get(actor, {"age": np.nan, "sex": None})
-        row |= {
-            "speech": located(root, base, found, options.sound, stem),
-            "vision": located(root, base, found, "flv", stem),
-        }
+        for modality, kind in (("speech", options.sound), ("vision", "flv")):
+            expected = places[kind] / f"{stem}{MEDIA[kind][1]}"  # where it is missing
+            row[modality] = below(root, found[kind].get(stem, expected))
         rows.append(row)
     table = pd.DataFrame(rows) if rows else pd.DataFrame(columns=["clip_id", "subject_id", "speech", "vision"])
     return Reading(table, pd.DataFrame(dropped + lost + unknown, columns=["path", "reason"]))
@@ -110,10 +110,9 @@ def named(text: str) -> str | None:
     return "_".join(fields.groups()[:3]) + ("_XX" if fields[4] == "X" else f"_{fields[4]}")
 
 
-def recorded(root: Path, base: Path, folder: str, ending: str) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+def recorded(root: Path, place: Path, ending: str) -> tuple[dict[str, Path], list[tuple[str, str]]]:
     """Recordings of one folder by name, and what is left out. WrongTree if git-lfs left pointers in their place."""
-    place = child(base, folder)
-    there = sorted(place.iterdir()) if place and place.is_dir() else []
+    there = sorted(place.iterdir()) if place.is_dir() else []
     there = [entry for entry in there if entry.suffix.lower() == ending and not entry.name.startswith(".")]
     found, dropped = {}, []
     for path in there:
@@ -126,17 +125,10 @@ def recorded(root: Path, base: Path, folder: str, ending: str) -> tuple[dict[str
             found[stem] = path
     if pointers := [path for path in found.values() if is_pointer(path)]:
         raise WrongTree(
-            f"{len(pointers)} of {len(found)} files in {folder} are git-lfs pointers, not recordings (first: "
+            f"{len(pointers)} of {len(found)} files in {place.name} are git-lfs pointers, not recordings (first: "
             f"{pointers[0].name}); a download as zip has only those: clone with git-lfs, then run `git lfs pull`"
         )
     return found, dropped
-
-
-def located(root: Path, base: Path, found: dict, kind: str, stem: str) -> str:
-    """Path of a recording below root, also where the file is missing."""
-    folder, ending = MEDIA[kind]
-    expected = (child(base, folder) or base / folder) / f"{stem}{ending}"
-    return below(root, found[kind].get(stem, expected))
 
 
 def unrecorded(root: Path, base: Path, stems: list[str]) -> list[tuple[str, str]]:
