@@ -6,6 +6,9 @@ import numpy as np
 
 from benchmark.types import Audio, Unusable
 
+COMPLETE = 0.9  # share of the promised bytes below which a file counts as cut short
+UNKNOWN = 0xFFFFFFFF  # size in the header of a wav that was written as a stream
+
 
 def frame_times(path: Path) -> np.ndarray:
     """When each frame is shown, (frames,) s from the first one, by its time stamp; nothing is decoded."""
@@ -39,6 +42,18 @@ def sound(path: Path) -> Audio:
     shift = round(lead * rate)
     samples = np.concatenate([np.zeros(shift, np.float32), samples]) if shift > 0 else samples[-shift:]
     return Audio(rate, samples)
+
+
+def cut_short(path: Path) -> bool:
+    """Whether a wav holds less than most of what its header promises; other files are not judged."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(8)
+    promised = int.from_bytes(start[4:], "little")
+    if start[:4] != b"RIFF" or promised == UNKNOWN:
+        return False
+    return path.stat().st_size < COMPLETE * promised
 
 
 def _open(path: Path, kind: str):

@@ -47,3 +47,11 @@ def require(table: pd.DataFrame, path: Path, columns: tuple[str, ...], complaint
         raise complaint(f"{path.name} has no column {', '.join(absent)}; it has: {there}")
     if table.columns.duplicated().any():
         raise complaint(f"{path.name} has the column {table.columns[table.columns.duplicated()][0]} twice")
+
+
+def refuse(path: Path, table: pd.DataFrame, wrong: pd.Series, what: str, complaint: type[Exception]) -> None:
+    """The complaint about the first wrong line of a table, if there is one; what: `a level that is not 0 to 4`."""
+    if wrong.any():
+        line = int(np.flatnonzero(wrong)[0])
+        start = ", ".join(table.iloc[line].astype(str).head(8))
+        raise complaint(f"{path.name} line {line + 2} has {what}: {start}")
