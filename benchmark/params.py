@@ -45,10 +45,10 @@ class FaceShows(Section):
     """How clearly a face shows its state; deviations in units of the effect of the state itself."""
 
     expressiveness: Annotated[float, Field(ge=0)]  # deviation of the log gain over subjects
-    others: Annotated[float, Field(ge=0)]  # deviation of the states that have nothing to do with pain, pain having 1
+    others: Annotated[float, Field(ge=0)]  # deviation of states that have nothing to do with what is felt, which has 1
     frequency: Annotated[float, Field(gt=0)]  # how fast an expression bends away from a straight response
     subject: Annotated[float, Field(ge=0)]  # offsets that belong to the subject
-    clip: Annotated[float, Field(ge=0)]  # offsets common to all units of a clip
+    clip: Annotated[float, Field(ge=0)]  # offsets common to all units of a recording
     noise: Annotated[float, Field(ge=0)]  # of each unit
 
 
@@ -60,15 +60,25 @@ class BodyShows(Section):
     noise: Annotated[float, Field(ge=0)]
 
 
+class VoiceShows(Section):
+    """What a voice shows, and how clearly; `shown` is what the face shows."""
+
+    shows: Literal["shown", "felt", "hidden", "nothing"] = "shown"
+    subject: Annotated[float, Field(ge=0)] = 0.4
+    noise: Annotated[float, Field(ge=0)] = 0.4
+
+
 class Population(Section):
-    """People and their states; benchmark/synthesis/population.py draws them and defines each number."""
+    """People and their states; benchmark/synthesis/ draws them and defines each number."""
 
     subjects: Annotated[int, Field(ge=2)]
-    clips: Annotated[int, Field(ge=5, multiple_of=5)]  # a subject; equally many of each level
-    label_noise: Annotated[float, Field(ge=0)]  # deviation of the label's noise, felt pain having 1
-    icc: Annotated[float, Field(ge=0, le=0.5)]  # share of the variance of felt pain that lies between subjects
-    hidden: Share = 0.0  # share of the variance of felt pain that the face does not show
+    clips: Annotated[int, Field(ge=1)]  # recordings of a subject
+    seconds: Annotated[float, Field(gt=0)] = 5.5  # of a recording, where the dataset's layout leaves it open
+    label_noise: Annotated[float, Field(ge=0)]  # deviation of the label's noise, what is felt having 1
+    icc: Annotated[float, Field(ge=0, le=0.5)]  # share of the variance of what is felt that lies between subjects
+    hidden: Share = 0.0  # share of the variance of what is felt that the face does not show
     face: FaceShows
+    voice: VoiceShows = VoiceShows()
     body: BodyShows
     seed: int = 0
 

@@ -23,3 +23,14 @@ def files(folder: Path | None, *endings: str) -> dict[str, Path]:
 def below(root: Path, path: Path | None) -> str | None:
     """A path as the clip table lists it: relative to root; None where there is no file."""
     return None if path is None else path.relative_to(root).as_posix()
+
+
+def folders(root: Path, name: str, depth: int = 2) -> list[Path]:
+    """Folders of that name in any case, at most so many levels below root; one that holds itself again counts once."""
+    found = []
+    for entry in sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
+        if entry.name.lower() == name.lower():
+            found.append(child(root, entry.name))
+        elif depth > 1:
+            found += folders(entry, name, depth - 1)
+    return found

@@ -34,6 +34,7 @@ CHANNELS = {  # column of the file -> channel
 LABELS, PARTITIONS = ("level",), ("holdout_61_26",)  # columns of the clip table that tasks may name
 FACIAL = ("emg_corrugator", "emg_zygomaticus")
 RATE_HZ, FRAMES_HZ, DURATION_S, PEOPLE = 512, 25, 5.5, 87
+ONSET_S = (0.1, 0.9)  # when a synthetic face begins to react
 SUBJECTS = """
     071309_w_21 071313_m_41 071614_m_20 071709_w_23 071814_w_23 071911_w_24 072414_m_23 072514_m_27
     072609_w_23 072714_m_23 073109_w_28 073114_m_25 080209_w_26 080309_m_29 080314_w_25 080609_w_27
@@ -163,7 +164,7 @@ def synthesize(root: Path, name: str, population: Population, options: Options, 
 
     spread(function, items, title) runs a function over items, in any process and order.
     """
-    from benchmark.synthesis.population import clean_label, draw
+    from benchmark.synthesis.elicitation import clean_label, draw
 
     clips = draw(name, population)
     tasks = [(root / f"Part{options.part}", name, population, options, own) for own in clips]
@@ -191,7 +192,7 @@ def sample_lines(clips: list) -> list[tuple]:
 def render_subject(task: tuple) -> None:
     """All recordings of one synthetic subject."""
     from benchmark.seeds import generator
-    from benchmark.synthesis import face, physiology
+    from benchmark.synthesis import face, physiology, sensors
     from benchmark.synthesis.population import drive, units
 
     part, name, population, options, clips = task
@@ -200,12 +201,17 @@ def render_subject(task: tuple) -> None:
     frames = round(DURATION_S * FRAMES_HZ)
     for clip, (_, subject, *_, sample) in zip(clips, sample_lines(clips), strict=True):
         rng = generator(*who, "clip", clip.number)
-        shown = units(name, population, clip, frames, FRAMES_HZ)
+        key = (clip.subject, clip.number)
+        shown = units(name, population, key, clip.shown.face, frames, FRAMES_HZ, ONSET_S)
         (part / "video" / subject).mkdir(parents=True, exist_ok=True)
         pictures = face.render(look, shown, face.motion(rng, frames), rng)
         face.write(part / "video" / subject / f"{sample}.mp4", pictures, FRAMES_HZ)
-        state = drive(name, population, clip)
-        signals = physiology.simulate(person, state, DURATION_S, RATE_HZ, generator(*who, "signals", clip.number))
+        driven = drive(name, population, key, clip.shown.body)
+        life = physiology.live(person, driven, DURATION_S, generator(*who, "life", clip.number))
+        signals = {
+            channel: sensors.record(life, channel, RATE_HZ, generator(*who, "signals", clip.number, channel))
+            for channel in CHANNELS.values()
+        }
         write_signals(part, subject, sample, signals, options)
 
 

@@ -22,7 +22,6 @@ from pydantic import BaseModel, Field
 
 from benchmark import media, tables
 from benchmark.concordance import ccc
-from benchmark.params import Population
 from benchmark.trees import below, child, files
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 from benchmark.windows import Windows, cut

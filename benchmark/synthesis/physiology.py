@@ -1,17 +1,23 @@
-"""Bio-signals of one clip from NeuroKit's simulators, driven by how active sweat glands, heart and muscles are."""
+"""What the body does in a recording, driven by how active sweat glands, heart, lungs and muscles are.
 
-from functools import cache
+Whatever a sensor records (sensors.py) comes from one life: the same beats make ECG and pulse wave, the same breaths
+move chest, heart rate and ECG, the same sweat reaches every site.
+"""
+
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import butter, sosfilt
+from scipy.signal import lfilter
+
+from benchmark.synthesis import shapes
+from benchmark.synthesis.states import along, ornstein_uhlenbeck
 
 MUSCLES = ("trapezius", "corrugator", "zygomaticus")
 TONE_UV = {"trapezius": 8.0, "corrugator": 4.0, "zygomaticus": 3.0}  # at rest, median over people
-SCR_LASTS_S = 27.0  # NeuroKit's canonical response is three times too fast for skin
+GRID_HZ = 32.0
+LEAD_S = 1.0  # what is computed before and after the recording: a pulse wave starts before it arrives
 SCR_EVERY_S = 8.0
-BURST_EVERY_S = 6.0
-HUM_HZ = 50.0
+BURST_S, BURST_EVERY_S = 1.5, 6.0
 
 
 class Person(NamedTuple):
@@ -20,22 +26,44 @@ class Person(NamedTuple):
     heart_rate: float  # bpm, resting
     sinus_arrhythmia: float  # bpm, amplitude of the breathing rhythm in the heart rate
     breathing_hz: float
+    breath: float  # depth of a breath at rest, relative
     r_wave: float  # uV
+    pulse: float  # height of a pulse wave at rest, relative
     tonic: float  # uS, skin conductance level
     responsiveness: float  # uS, skin conductance response to an average drive
+    skin_temperature: float  # degrees Celsius
     trapezius: float  # uV, muscle tone
     corrugator: float
     zygomaticus: float
 
 
 class Drive(NamedTuple):
-    """Activations in this clip, each roughly N(0, 1); 0 is the average clip."""
+    """Activations over a recording, each roughly N(0, 1): one number, or one for each of times."""
 
-    sweat: float
-    heart: float
-    trapezius: float
-    corrugator: float
-    zygomaticus: float
+    sweat: np.ndarray | float
+    heart: np.ndarray | float
+    trapezius: np.ndarray | float
+    corrugator: np.ndarray | float
+    zygomaticus: np.ndarray | float
+    breathing: np.ndarray | float
+    times: np.ndarray = np.zeros(1)  # s from the start of the recording
+
+
+class Life(NamedTuple):
+    """What one body does over a recording."""
+
+    person: Person
+    duration_s: float
+    times: np.ndarray  # (M,) s, from before the start until after the end
+    beats: np.ndarray  # (M,) heart beats so far; whole numbers are R peaks
+    breaths: np.ndarray  # (M,) breaths so far; whole numbers are starts of inspiration
+    depth: np.ndarray  # (M,) of breathing, 1 = at rest
+    pulse: np.ndarray  # (M,) height of the pulse wave, relative
+    skin: np.ndarray  # (M,) uS, skin conductance where it is best measured
+    temperature: np.ndarray  # (M,) degrees Celsius, of the skin
+    muscles: dict[str, np.ndarray]  # (M,) uV root mean square each
+    movement: np.ndarray  # (M,) g root mean square
+    posture: np.ndarray  # (M, 2) rad, slow tilts of the trunk
 
 
 def person(rng: np.random.Generator) -> Person:
@@ -43,105 +71,112 @@ def person(rng: np.random.Generator) -> Person:
     return Person(
         heart_rate=float(np.clip(rng.normal(72, 9), 50, 105)),
         sinus_arrhythmia=_lognormal(rng, 1.2, 0.4),
-        breathing_hz=float(np.clip(rng.normal(0.25, 0.04), 0.15, 0.4)),
+        breathing_hz=float(np.clip(rng.normal(0.25, 0.035), 0.15, 0.4)),
+        breath=_lognormal(rng, 1.0, 0.25),
         r_wave=_lognormal(rng, 900, 0.25),
+        pulse=_lognormal(rng, 1.0, 0.25),
         tonic=_lognormal(rng, 4.0, 0.5),
         responsiveness=_lognormal(rng, 0.25, 0.35),
+        skin_temperature=float(rng.normal(33.5, 0.7)),
         **{muscle: _lognormal(rng, TONE_UV[muscle], 0.3) for muscle in MUSCLES},
     )
 
 
-def simulate(
-    person: Person, drive: Drive, duration_s: float, rate: float, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """eda (uS), ecg and emg_<muscle> (uV) of a clip; the rate must be at least 100 Hz for the muscles."""
-    if rate < 100:
-        raise ValueError(f"muscles cannot be simulated at {rate:g} Hz: 100 Hz is the least")
-    time = np.arange(round(duration_s * rate)) / rate
-    signals = {"eda": _eda(person, drive.sweat, time, rng), "ecg": _ecg(person, drive.heart, time, rng)}
-    for muscle in MUSCLES:
-        signals[f"emg_{muscle}"] = _emg(getattr(person, muscle), getattr(drive, muscle), time, rate, rng)
-    return signals
+def live(person: Person, drive: Drive, duration_s: float, rng: np.random.Generator) -> Life:
+    """One recording of a body that starts at rest and follows its drive."""
+    times = np.arange(round((duration_s + 2 * LEAD_S) * GRID_HZ) + 1) / GRID_HZ - LEAD_S
+    breaths, depth = _breathing(person, along(drive, "breathing", times), rng)
+    beats = _heart(person, along(drive, "heart", times), breaths, rng)
+    sweat = along(drive, "sweat", times)
+    arousal = _lagged(0.5 * (sweat + along(drive, "heart", times)), 5.0)
+    muscles = {name: _muscle(getattr(person, name), drive, name, times, duration_s, rng) for name in MUSCLES}
+    unrest = 0.5 * _lagged(along(drive, "trapezius", times), 2.0) + 0.6 * _wandering(rng, times, 5.0)
+    return Life(
+        person=person,
+        duration_s=duration_s,
+        times=times,
+        beats=beats,
+        breaths=breaths,
+        depth=depth,
+        pulse=person.pulse * np.exp(-0.2 * arousal + 0.05 * _wandering(rng, times, 20.0)),
+        skin=_skin(person, sweat, times, rng),
+        temperature=_temperature(person, sweat, times, rng),
+        muscles=muscles,
+        movement=0.004 * np.exp(unrest),
+        posture=0.04 * np.column_stack([_wandering(rng, times, 60.0) for _ in range(2)]),
+    )
 
 
-def _eda(person: Person, sweat: float, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    duration = time[-1]
-    level = person.tonic * (1 + (0.004 * sweat + rng.normal(0, 0.004)) * time)
-    evoked = np.arange(rng.uniform(0.4, 1.2), duration, SCR_EVERY_S)
-    # The recovery of responses before the clip is part of what a clip shows.
-    spontaneous = rng.uniform(-10, duration, rng.poisson(0.06 * np.exp(0.3 * sweat) * (duration + 10)))
+def _breathing(person: Person, drive: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Breaths so far and their depth."""
+    active = _lagged(drive, 4.0)
+    hz = person.breathing_hz * np.exp(0.2 * active + 0.08 * _wandering(rng, drive, 8.0))
+    depth = np.exp(0.15 * active + 0.1 * _wandering(rng, drive, 10.0))
+    return rng.random() + np.cumsum(np.clip(hz, 0.08, 0.8)) / GRID_HZ, depth
+
+
+def _heart(person: Person, drive: np.ndarray, breaths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Heart beats so far: a resting rate, what the drive adds after some seconds, and the rhythm of breathing."""
+    active = _lagged(drive + 0.5 * _wandering(rng, drive, 30.0), 4.0)
+    rhythm = person.sinus_arrhythmia * np.exp(-0.15 * active) * np.sin(2 * np.pi * breaths)
+    bpm = person.heart_rate + rng.normal(0, 3) + 7.0 * active + rhythm + 0.6 * _wandering(rng, drive, 4.0)
+    return rng.random() + np.cumsum(np.clip(bpm, 42, 200)) / 60 / GRID_HZ
+
+
+def _skin(person: Person, sweat: np.ndarray, times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A level that follows the drive within a minute, and responses that grow in number and size with it."""
+    level = person.tonic * np.exp(_lagged(0.24 * (sweat + _wandering(rng, times, 120.0)), 60.0))
+    end = times[-1]
+    evoked = [rng.uniform(0.4, 1.2)]
+    while evoked[-1] < end:
+        pace = np.exp(-0.2 * np.interp(evoked[-1], times, sweat))
+        evoked.append(evoked[-1] + SCR_EVERY_S * np.clip(pace, 0.5, 2.0) * rng.uniform(0.8, 1.2))
+    # The recovery of responses before the recording is part of what it shows.
+    span = 10 + end
+    chances = rng.uniform(-10, end, rng.poisson(0.3 * span))
+    spontaneous = chances[rng.random(len(chances)) < 0.2 * np.exp(0.3 * np.interp(chances, times, sweat))]
     onsets = np.concatenate([evoked, spontaneous])
     shares = np.concatenate([np.ones(len(evoked)), np.full(len(spontaneous), 0.4)])
-    amplitudes = person.responsiveness * shares * np.exp(0.55 * sweat + rng.normal(0, 0.25, len(onsets)))
-    phasic = sum(
-        amplitude * np.interp(time - onset, *_scr(), left=0, right=0)
-        for amplitude, onset in zip(amplitudes, onsets, strict=True)
-    )
-    return level + phasic + _wander(time, 0.02, rng) + rng.normal(0, 0.003, len(time))
+    drive = np.interp(onsets, times, sweat)
+    sizes = person.responsiveness * shares * np.exp(0.55 * drive + rng.normal(0, 0.25, len(onsets)))
+    phasic = np.zeros(len(times))
+    for onset, size in zip(onsets, sizes, strict=True):
+        now = slice(*np.searchsorted(times, (onset, onset + shapes.SCR_LASTS_S)))
+        phasic[now] += size * np.interp(times[now] - onset, *shapes.scr())
+    return level + phasic
 
 
-def _ecg(person: Person, heart: float, time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    rising = np.clip(time / time[-1], 0, 1)
-    rhythm = person.sinus_arrhythmia * np.exp(-0.15 * heart)
-    rhythm = rhythm * np.sin(2 * np.pi * (person.breathing_hz * time + rng.random()))
-    change = (2.0 + 5.0 * heart + rng.normal(0, 2.5)) * rising
-    rate_bpm = person.heart_rate + rng.normal(0, 3) + change + rhythm
-    beats = rng.random() + np.cumsum(np.clip(rate_bpm, 35, 200)) / 60 * (time[1] - time[0])
-    wave = np.interp(beats % 1, *_heartbeat())
-    breathing = 40 * np.sin(2 * np.pi * (person.breathing_hz * time + rng.random()))
-    noise = rng.normal(0, 12, len(time)) + breathing + _wander(time, 80, rng) + _hum(time, 8, rng)
-    return person.r_wave * wave + noise
+def _temperature(person: Person, sweat: np.ndarray, times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Skin cools a little under activation, because its vessels narrow, and warms under a sensor."""
+    warming = 0.3 * (1 - np.exp(-np.maximum(times, 0) / 400))
+    return person.skin_temperature + warming + _lagged(-0.25 * sweat, 60.0) + 0.1 * _wandering(rng, times, 150.0)
 
 
-def _emg(tone: float, drive: float, time: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    import neurokit2 as nk  # seconds to import, so only when needed
-
-    duration = len(time) / rate
-    longer = 1.3 * duration  # the simulator centres its bursts; a random cut moves them
-    bursts = max(1, round(longer / BURST_EVERY_S))
-    contraction = nk.emg_simulate(
-        duration=longer,
-        length=int(np.ceil(longer * rate)) + 1,
-        sampling_rate=rate,
-        burst_number=bursts,
-        burst_duration=min(0.22 * np.exp(0.15 * drive), 0.6) * longer / bursts,
-        random_state=int(rng.integers(2**31)),
-    )
-    start = rng.integers(len(contraction) - len(time))
-    contraction = contraction[start : start + len(time)] * np.exp(0.6 * drive + rng.normal(0, 0.4))
-    activity = tone * (4.0 * contraction + rng.normal(0, 0.7, len(time)))
-    band = butter(2, [20, min(240, 0.45 * rate)], "bandpass", fs=rate, output="sos")
-    return sosfilt(band, activity) + rng.normal(0, 0.8, len(time)) + _hum(time, 0.7, rng)
+def _muscle(
+    tone: float, drive: Drive, name: str, times: np.ndarray, duration_s: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Resting tone and a burst about every six seconds whose length and strength follow the drive, uV RMS."""
+    active = along(drive, name, times)
+    burst, onset = np.zeros(len(times)), rng.uniform(-0.5, 2.5)
+    while onset < duration_s:
+        now = np.interp(onset, times, active)
+        length = BURST_S * np.clip(np.exp(0.15 * now), 0.5, 2.0)
+        strength = np.exp(0.6 * now + rng.normal(0, 0.4))
+        inside = slice(*np.searchsorted(times, (onset, onset + length)))
+        burst[inside] = np.maximum(burst[inside], strength)
+        onset += BURST_EVERY_S * rng.uniform(0.7, 1.3)
+    return tone * np.hypot(0.7 * np.exp(0.1 * active), 2.3 * burst)
 
 
-@cache
-def _scr() -> tuple[np.ndarray, np.ndarray]:
-    """Seconds since its onset and values of one skin conductance response of height 1."""
-    import neurokit2 as nk
-
-    response = nk.eda_simulate(duration=9, sampling_rate=64, scr_number=1, noise=0, drift=0, random_state=2)
-    return np.linspace(0, SCR_LASTS_S, len(response)), response - response[0]
+def _lagged(values: np.ndarray, seconds: float) -> np.ndarray:
+    """A first-order follower of values that starts at 0."""
+    keep = np.exp(-1 / (seconds * GRID_HZ))
+    return lfilter([1 - keep], [1.0, -keep], values)
 
 
-@cache
-def _heartbeat() -> tuple[np.ndarray, np.ndarray]:
-    """Phases 0 to 1 and values of one beat, from R peak to R peak, with an R peak of height 1."""
-    import neurokit2 as nk
-
-    ecg = nk.ecg_simulate(duration=8, sampling_rate=512, heart_rate=70, heart_rate_std=0, noise=0, random_state=0)
-    start, end = nk.ecg_findpeaks(ecg, sampling_rate=512)["ECG_R_Peaks"][3:5]
-    beat = ecg[start : end + 1] - np.median(ecg)
-    return np.linspace(0, 1, len(beat)), beat / beat[0]
-
-
-def _wander(time: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Slow drift of an electrode: a smoothed random walk, about `size` away after ten seconds."""
-    knots = np.arange(0, time[-1] + 2, 1.0)
-    return np.interp(time, knots, np.cumsum(rng.normal(0, size / np.sqrt(10), len(knots))))
-
-
-def _hum(time: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
-    return size * np.sin(2 * np.pi * (HUM_HZ * time + rng.random()))
+def _wandering(rng: np.random.Generator, like: np.ndarray, timescale_s: float) -> np.ndarray:
+    """Noise of unit variance on the grid, as long as another array."""
+    return ornstein_uhlenbeck(rng, len(like), 1, timescale_s * GRID_HZ)[:, 0]
 
 
 def _lognormal(rng: np.random.Generator, median: float, spread: float) -> float:

@@ -1,107 +1,89 @@
-"""People and states to synthesise: the level is drawn first, then what is felt, then what face and body show.
-
-Level L is one of five, equally often within a subject. A latent score s ~ N(0, 1 + label_noise^2) whose quintile is
-L splits into felt pain, of unit variance, and label noise; `icc` of the variance of felt pain belongs to the subject.
-The label is L, so what is felt is known only up to noise. Felt pain is the sum of a part the face shows and, where
-`hidden` > 0, an independent part that it does not. The clean label is the percentile of felt pain in level units.
-"""
+"""How states show: what facial units, voice and organs make of them, with the habits of a person and noise."""
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 
 from benchmark.params import Population
 from benchmark.seeds import generator
 from benchmark.synthesis.face import UNITS
 from benchmark.synthesis.physiology import Drive
+from benchmark.synthesis.states import Course, disturbed
+from benchmark.synthesis.voice import Delivery
 
-LEVELS = 5
-# Columns: pain, and three states that have nothing to do with it (mood, surprise, talkativeness).
+# Columns as in STATES: pain, valence, surprise, talk, arousal, stress.
 LOADINGS = {
-    "brow_raise": (-0.2, 0.2, 0.9, 0.2),
-    "brow_lower": (0.8, -0.4, -0.3, 0.1),
-    "lid_tighten": (0.7, 0.3, -0.4, 0.0),
-    "eye_close": (0.5, 0.2, -0.6, -0.2),
-    "nose_wrinkle": (0.7, -0.5, 0.1, -0.1),
-    "lip_stretch": (0.6, 0.4, 0.0, 0.5),
-    "mouth_open": (0.5, 0.0, 0.5, 0.6),
-    "smile": (-0.3, 0.8, 0.0, 0.3),
+    "brow_raise": (-0.2, 0.2, 0.9, 0.2, 0.3, 0.2),
+    "brow_lower": (0.8, -0.4, -0.3, 0.1, 0.1, 0.6),
+    "lid_tighten": (0.7, 0.3, -0.4, 0.0, 0.2, 0.5),
+    "eye_close": (0.5, 0.2, -0.6, -0.2, -0.6, -0.1),
+    "nose_wrinkle": (0.7, -0.5, 0.1, -0.1, 0.1, 0.1),
+    "lip_stretch": (0.6, 0.4, 0.0, 0.5, 0.3, 0.5),
+    "mouth_open": (0.5, 0.0, 0.5, 0.6, 0.5, -0.3),
+    "smile": (-0.3, 0.8, 0.0, 0.3, 0.2, -0.3),
 }
-STATES = 4
+ORGANS = {
+    "sweat": (1.0, 0.0, 0.3, 0.1, 0.8, 0.7),
+    "heart": (1.0, 0.0, 0.2, 0.2, 0.7, 0.8),
+    "trapezius": (1.0, 0.0, 0.0, 0.1, 0.4, 0.9),
+    "corrugator": (1.0, -0.8, -0.2, 0.0, 0.1, 0.4),
+    "zygomaticus": (1.0, 0.8, 0.0, 0.2, 0.2, -0.1),
+    "breathing": (1.0, 0.0, 0.1, 0.1, 0.7, 0.7),
+}
+VOICE = {
+    "pitch": (0.5, 0.1, 0.4, 0.0, 0.9, 0.6),
+    "range": (0.3, 0.4, 0.5, 0.0, 0.7, -0.1),
+    "level": (0.5, 0.1, 0.2, 0.0, 0.9, 0.2),
+    "rate": (-0.1, 0.1, 0.1, 0.1, 0.8, 0.4),
+    "brightness": (0.4, 0.0, 0.2, 0.0, 0.8, 0.3),
+    "fluency": (-0.4, 0.0, -0.1, 0.9, 0.4, -0.3),
+    "smile": (-0.3, 0.9, 0.0, 0.0, 0.1, -0.2),
+    "roughness": (0.6, -0.2, 0.0, 0.0, 0.1, 0.9),
+}
 REST, REACH = 0.42, 0.28  # intensity of a unit in the average state, and its deviation over states
+FACE_WANDERS_S, VOICE_WANDERS_S, BODY_WANDERS_S = 4.0, 10.0, 20.0  # how long noise lasts in a changing course
 
 
-class Clip(NamedTuple):
-    """The latent state of one clip."""
+def units(
+    name: str,
+    population: Population,
+    who: tuple[int, int | str],
+    course: Course,
+    frames: int,
+    rate: float,
+    onset: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Intensities of the facial units over a recording, (frames, len(UNITS)), 0 to 1.
 
-    subject: int
-    number: int  # within the subject, from 0, in the order of presentation
-    level: int  # 0 to 4, the label
-    felt: float  # standard normal
-    states: np.ndarray  # (STATES,): what the face shows of felt pain, then the unrelated states
-    body: float  # what bio-signals show, standard normal
-
-
-def draw(name: str, population: Population) -> list[list[Clip]]:
-    """Clips of every subject of the population called `name`. A subject never depends on how many there are."""
-    return [_subject(name, population, subject) for subject in range(population.subjects)]
-
-
-def _subject(name: str, population: Population, subject: int) -> list[Clip]:
-    rng = generator("population", name, population.seed, subject)
-    levels = rng.permutation(np.repeat(np.arange(LEVELS), population.clips // LEVELS))
-    spread = np.sqrt(1 + population.label_noise**2)
-    score = spread * norm.ppf((levels + rng.uniform(size=len(levels))) / LEVELS)
-    felt = score / spread**2 + _residual(population, spread, rng, len(levels))
-    other = rng.normal(size=len(levels))  # turns felt pain into independent shown and hidden parts
-    seen, unseen = np.sqrt(1 - population.hidden), np.sqrt(population.hidden)
-    shown, hidden = seen * felt - unseen * other, unseen * felt + seen * other
-    body = {"felt": felt, "hidden": hidden, "nothing": rng.normal(size=len(levels))}[population.body.shows]
-    states = np.column_stack([shown, population.face.others * rng.normal(size=(len(levels), STATES - 1))])
-    columns = zip(levels.tolist(), felt.tolist(), states, body.tolist(), strict=True)
-    return [Clip(subject, number, *values) for number, values in enumerate(columns)]
-
-
-def _residual(population: Population, spread: float, rng: np.random.Generator, clips: int) -> np.ndarray:
-    """What the score leaves open of felt pain: a part of the subject (icc of the whole), the rest of the clip."""
-    open_ = 1 - 1 / spread**2
-    between = min(population.icc, open_)
-    return np.sqrt(between) * rng.normal() + np.sqrt(open_ - between) * rng.normal(size=clips)
-
-
-def clean_label(felt: float) -> float:
-    """Felt pain as a level without label noise, 0 to 4: where in the population it lies."""
-    return float(np.clip(LEVELS * norm.cdf(felt) - 0.5, 0, LEVELS - 1))
-
-
-def units(name: str, population: Population, clip: Clip, frames: int, rate: float) -> np.ndarray:
-    """Intensities of the facial units over a clip, (frames, len(UNITS)), 0 to 1."""
+    who is subject and recording. onset, s, is when an expression sets in at the earliest and at the latest: it is then
+    held and partly released at the end. Without, the face follows the course from the first to the last frame.
+    """
     face = population.face
-    own = generator("face of", name, population.seed, clip.subject)
+    own = generator("face of", name, population.seed, who[0])
     gain = np.exp(face.expressiveness * own.normal())
     habit, phase = face.subject * own.normal(size=len(UNITS)), 0.25 * own.normal(size=len(UNITS))
-    rng = generator("expression", name, population.seed, clip.subject, clip.number)
-    drive = np.array([LOADINGS[unit] for unit in UNITS]) @ clip.states
+    rng = generator("expression", name, population.seed, *who)
+    time = np.arange(frames) / rate
+    drive = course.at(time) @ np.array([LOADINGS[unit] for unit in UNITS]).T
     response = np.sin(face.frequency * gain * drive + phase) / face.frequency
-    noise = face.noise * rng.normal(size=len(UNITS)) + face.clip * rng.normal()
+    noise = face.noise * disturbed(rng, course, time, len(UNITS), FACE_WANDERS_S)
+    noise = noise + face.clip * disturbed(rng, course, time, 1, FACE_WANDERS_S)
     peak = REST + REACH * (response + habit * 0.5 + noise)
     rest = 0.15 + 0.1 * habit
-    time = np.arange(frames) / rate
-    course = _course(time, rng)[:, None]
+    envelope = 1.0 if onset is None else _envelope(time, course.times[-1], onset, rng)[:, None]
     wobble = 0.03 * np.sin(
         2 * np.pi * rng.uniform(0.3, 1.2, len(UNITS)) * time[:, None] + rng.uniform(0, 6.3, len(UNITS))
     )
-    shown = rest + (peak - rest) * course + wobble
+    shown = rest + (peak - rest) * envelope + wobble
     shown[:, UNITS.index("eye_close")] += _blinks(time, rng)
     return np.clip(shown, 0, 1)
 
 
-def _course(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _envelope(time: np.ndarray, end: float, onset: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Onset, hold and partial offset of an expression, 0 to 1."""
-    onset, rise = rng.uniform(0.1, 0.9), rng.uniform(0.4, 1.0)
-    fall = rng.uniform(4.0, 5.5)
-    return np.clip((time - onset) / rise, 0, 1) * (1 - 0.5 * np.clip(time - fall, 0, 1))
+    start, rise = rng.uniform(*onset), rng.uniform(0.4, 1.0)
+    fall = rng.uniform(end - 1.5, end)
+    return np.clip((time - start) / rise, 0, 1) * (1 - 0.5 * np.clip(time - fall, 0, 1))
 
 
 def _blinks(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -110,11 +92,27 @@ def _blinks(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.exp(-(((time[:, None] - when) / 0.08) ** 2)).sum(axis=1)
 
 
-def drive(name: str, population: Population, clip: Clip) -> Drive:
-    """How strongly each organ of the body is driven during a clip, each about standard normal."""
-    body = population.body
-    habit = body.subject * generator("body of", name, population.seed, clip.subject).normal(size=len(Drive._fields))
-    rng = generator("body", name, population.seed, clip.subject, clip.number)
-    noise = body.noise * rng.normal(size=len(Drive._fields))
-    scale = np.sqrt(1 + body.subject**2 + body.noise**2)
-    return Drive(*((2 * np.tanh(clip.body / 2) + habit + noise) / scale).tolist())
+def drive(name: str, population: Population, who: tuple[int, int | str], course: Course) -> Drive:
+    """How strongly each organ is driven, about standard normal: numbers in a still course, else over its times."""
+    own = generator("body of", name, population.seed, who[0])
+    rng = generator("body", name, population.seed, *who)
+    return _response(Drive, ORGANS, population.body, course, BODY_WANDERS_S, own, rng)
+
+
+def delivery(name: str, population: Population, who: tuple[int, int | str], course: Course) -> Delivery:
+    """How someone speaks, each about standard normal: numbers in a still course, else over its times."""
+    own = generator("voice of", name, population.seed, who[0])
+    rng = generator("voice", name, population.seed, *who)
+    return _response(Delivery, VOICE, population.voice, course, VOICE_WANDERS_S, own, rng)
+
+
+def _response(
+    kind: type, table: dict, shows, course: Course, wanders_s: float, own: np.random.Generator, rng: np.random.Generator
+) -> NamedTuple:
+    """Squashed sums of states with habits and noise, scaled to unit variance for a state of unit variance."""
+    matrix = np.array([table[part] for part in kind._fields[:-1]])
+    habit = shows.subject * own.normal(size=len(matrix))
+    noise = shows.noise * disturbed(rng, course, course.times, len(matrix), wanders_s)
+    felt = 2 * np.tanh(course.states @ matrix.T / 2)
+    driven = (felt + habit + noise) / np.sqrt(1 + shows.subject**2 + shows.noise**2)
+    return kind(*driven[0].tolist()) if course.still else kind(*driven.T, times=course.times)
