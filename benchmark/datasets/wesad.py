@@ -208,9 +208,10 @@ def questionnaire(path: Path) -> list[tuple[int, float, float]]:
     lines = commented(path)
     if absent := [name for name in ("ORDER", "START", "END", "DIM") if name not in lines]:
         raise Unusable(f"{path.name} has no line {', '.join(absent)}")
-    names = [name for name in lines["ORDER"][0] if name]
+    names = lines["ORDER"][0]
     kinds = [re.sub(r"[\s\d]", "", name).lower() for name in names]
-    strange = [name for name, kind in zip(names, kinds, strict=True) if kind not in CONDITIONS and kind[1:] != "read"]
+    known = {"", "sread", "fread", "bread", *CONDITIONS}
+    strange = [name for name, kind in zip(names, kinds, strict=True) if kind not in known]
     if strange:
         raise Unusable(f"{path.name}: ORDER names {strange[0]}, which is no condition")
     kept = [at for at, kind in enumerate(kinds) if kind in CONDITIONS]
@@ -219,8 +220,10 @@ def questionnaire(path: Path) -> list[tuple[int, float, float]]:
     try:
         times = [tuple(seconds(lines[name][0][at]) for name in ("START", "END")) for at in kept]
         values = [tuple(rating(cells[column]) for column in range(2)) for cells in lines["DIM"]]
-    except (ValueError, IndexError) as error:
-        raise Unusable(f"{path.name}: START, END or DIM cannot be read: {error}") from None
+    except IndexError:
+        raise Unusable(f"{path.name}: a line START, END or DIM is too short") from None
+    except ValueError as error:
+        raise Unusable(f"{path.name}: {error}") from None
     if any(start >= end for start, end in times):
         raise Unusable(f"{path.name}: a condition ends before it starts")
     found = zip(times, (CONDITIONS[kinds[at]] for at in kept), values, strict=True)
