@@ -1,7 +1,7 @@
 """Pickles of other people: arrays of numbers in plain containers, and nothing else that a pickle may do.
 
-A pickle is a program. Here no name in it is looked up in a module, and it gets no more memory than its own size
-accounts for. Writing is for synthetic recordings: protocol 2, as Python 2 and numpy 1 wrote it.
+A pickle is a program. Here no name in it is looked up in a module, and its texts and arrays get no more memory than its
+own size accounts for. Writing is for synthetic recordings: protocol 2, as Python 2 and numpy 1 wrote it.
 """
 
 import math
@@ -44,7 +44,7 @@ class Bounded:
 
     def read(self, count: int) -> bytes:
         if not 0 <= count <= self.size - self.file.tell():
-            raise Unusable(f"it announces {count} bytes, which are not in the file")
+            raise Unusable(f"it ends where {count} more bytes are expected")
         return self.file.read(count)
 
 

@@ -86,6 +86,26 @@ def test_older_and_newer_names_of_numpy_and_other_byte_orders_are_read(tmp_path)
         assert np.array_equal(found, np.arange(5))
 
 
+def text(value) -> bytes:
+    """Protocol 0, the default of Python 2: content of arrays as escaped text, about 3.4 times as long."""
+    if isinstance(value, dict):
+        return b"(d" + b"".join(text(name) + text(part) + b"s" for name, part in value.items())
+    if isinstance(value, str | bytes):
+        return b"S" + repr(value.encode() if isinstance(value, str) else value)[1:].encode() + b"\n"
+    lengths = b"".join(b"I%d\n" % length for length in value.shape)
+    kind = b"cnumpy\ndtype\n(" + text(value.dtype.str[1:]) + b"I0\nI1\ntR(I3\n" + text("<") + b"NNNI-1\nI-1\nI0\ntb"
+    made = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\nt" + text("b") + b"tR"
+    return made + b"(I1\n(" + lengths + b"t" + kind + b"I00\n" + text(value.tobytes()) + b"tb"
+
+
+def test_the_text_form_that_python_2_writes_unless_told_otherwise_is_read(tmp_path):
+    content = CONTENT | {"quotes": np.frombuffer(b"'\"\\\n\r\t\0\xff", np.uint8)}
+    path = saved(tmp_path, text(content) + b".")
+    assert same(pickles.read(path), content)
+    with path.open("rb") as file:
+        assert same(pickle.Unpickler(file, encoding="latin1").load(), content)
+
+
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 @pytest.mark.parametrize(
     ("name", "called"),
@@ -119,7 +139,7 @@ def test_whatever_a_pickle_calls_is_named_and_not_called(tmp_path, monkeypatch, 
         "an array of dates": ("than numbers", pickle.dumps(np.zeros(2, "M8[s]"), 2)),
         "a list as a key": ("keys", b"\x80\x02}]K\x01s."),
         "a tuple as a key": ("keys", b"\x80\x02}" + b")" + b"\x85" * 200_000 + b"K\x01s."),
-        "nothing": ("not in the file", b""),
+        "nothing": ("more bytes are expected", b""),
         "text": ("not a sound pickle", b"label;state\n1;2\n"),
     }.values(),
 )
@@ -137,15 +157,15 @@ def test_nothing_a_pickle_does_lasts(tmp_path):
 
 def bombs() -> dict[str, bytes]:
     eight = b"cnumpy\ndtype\n(U\x02f8K\x00K\x01tR"
-    text, again = b"T" + struct.pack("<i", 80_000) + bytes(80_000) + b"q\x01", b"h\x01"
+    long, again = b"T" + struct.pack("<i", 80_000) + bytes(80_000) + b"q\x01", b"h\x01"
     one = ARRAY + b"(K\x01(M\x10't" + eight + b"K\x00%stb"
     return {
         "ndarray called": b"cnumpy\nndarray\n(\x8a\x05\x00\x00\x00\x00\x10\x85tR.",
         "a shape without content": ARRAY + b"(K\x01(J\xff\xff\xff\x7ft" + eight + b"K\x00U\x01atb.",
         "a shape that overflows": ARRAY + b"(K\x01(" + b"J\xff\xff\xff\x7f" * 4 + b"K\x00t" + eight + b"K\x00U\x01atb.",
         "a shape that multiplies a tuple": ARRAY + b"(K\x01((K\x00tJ\xff\xff\xff\x7ft" + eight + b"K\x00U\x01atb.",
-        "one content for many arrays": b"\x80\x02](" + one % text + one % again * 50_000 + b"e.",
-        "one text encoded often": b"\x80\x02](" + text + b"c_codecs\nencode\n(h\x01U\x06latin1tR" * 50_000 + b"e.",
+        "one content for many arrays": b"\x80\x02](" + one % long + one % again * 50_000 + b"e.",
+        "one text encoded often": b"\x80\x02](" + long + b"c_codecs\nencode\n(h\x01U\x06latin1tR" * 50_000 + b"e.",
         "long bytes": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"a.",
         "a long array of bytes": b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"a.",
         "a long frame": b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b"a.",
@@ -164,7 +184,8 @@ def test_no_pickle_takes_more_memory_than_its_size_accounts_for(tmp_path, name):
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_pickle_is_read_or_refused(tmp_path, data):
-    whole = pickle.dumps(CONTENT, data.draw(st.sampled_from([0, 2, 4, 5])))
+    protocol = data.draw(st.sampled_from(["text", 0, 2, 4, 5]))
+    whole = text(CONTENT) + b"." if protocol == "text" else pickle.dumps(CONTENT, protocol)
     at = data.draw(st.integers(0, len(whole) - 1))
     cut = data.draw(st.booleans())
     damaged = whole[:at] if cut else whole[:at] + data.draw(st.binary(min_size=1, max_size=4)) + whole[at + 1 :]

@@ -189,7 +189,11 @@ def test_truncated_and_hostile_pickles_and_pointers_are_dropped_by_name(root):
     whole = path.read_bytes()
     hostile = b"cposix\nsystem\n(U\x0btouch ownedtR."
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
-    for damaged, reason in ((whole[:-99], "announces"), (hostile, "call posix.system"), (pointer, "git-lfs")):
+    for damaged, reason in (
+        (whole[:-99], "more bytes are expected"),
+        (hostile, "call posix.system"),
+        (pointer, "git-lfs"),
+    ):
         path.write_bytes(damaged)
         reading = wesad.read(root, OPTIONS)
         assert set(reading.clips.subject_id) == {"S10"} and reason in reasons(reading)

@@ -45,10 +45,8 @@ def render(item: tuple[Path, str, Population, int, tuple[str, ...]]) -> None:
     root, name, population, number, tasks = item
     subject, told = SUBJECTS[number], session(name, population, number)
     who = ("subject", name, population.seed, number)
-    person, speaker, look = (
-        draw(generator(*who, part))
-        for draw, part in ((physiology.person, "body"), (voice.person, "voice"), (face.look, "look"))
-    )
+    person, speaker = physiology.person(generator(*who, "body")), voice.person(generator(*who, "voice"))
+    look = face.look(generator(*who, "look"))
     for at, task in enumerate(FELT):
         if task not in (*tasks, "Baseline"):
             continue
@@ -60,11 +58,11 @@ def render(item: tuple[Path, str, Population, int, tuple[str, ...]]) -> None:
             said = voice.speak(speaker, delivery(name, population, key, shown.voice), population.seconds, SOUND_HZ, rng)
             write_sound(folder(root, "Audio", subject) / f"{subject}_{task}.wav", said)
         if task != "Baseline" and subject not in NO_VIDEO:
-            frames = round(population.seconds * FRAMES_HZ)
-            talking = Course(shown.face.times, shown.face.states + row(talk=1.0 if task in TALKING else -1.0))
-            looks = units(name, population, key, talking, frames, FRAMES_HZ)
-            pictures = face.render(look, looks, face.motion(rng, frames), rng)
+            shows = Course(shown.face.times, shown.face.states + row(talk=1.0 if task in TALKING else -1.0))
+            looks = units(name, population, key, shows, round(population.seconds * FRAMES_HZ), FRAMES_HZ)
+            pictures = face.render(look, looks, face.motion(rng, len(looks)), rng)
             film.write(folder(root, "Videos", subject) / f"{subject}_{task}.mp4", pictures, FRAMES_HZ)
+    # a Mac leaves such files behind
     (folder(root, "Physiological", subject) / f"._{subject}_{TALKING[0]}.txt").write_bytes(b"\0\5\x16\7")
 
 
