@@ -1,4 +1,4 @@
-# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -6,7 +6,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui lock
+.PHONY: setup repro test ui data lock
 
 setup: .venv/ready
 
@@ -26,6 +26,9 @@ test: setup
 ui: setup
 	python -m pipelines.track # mirrors what MLflow lacks, and prints direct links
 	mlflow ui --host 127.0.0.1 --port 5000
+
+data: setup
+	python -m benchmark data
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv lock --quiet

@@ -1,41 +1,43 @@
 """Text tables of other people: read as they are, refused in one sentence."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+
 
 def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
     """The table with every value as text, without blanks around names and values; at least the given columns.
 
-    complaint: the exception that a file is refused with; its text names file and reason.
+    complaint: the exception that a file is refused with; its text names file and reason. how: more for pandas.
     """
-    try:
-        table = pd.read_csv(
-            path, sep=separator, encoding="utf-8-sig", dtype=str, keep_default_na=False, index_col=False, **how
-        )
-    except (ValueError, UnicodeError, OSError) as error:
-        raise complaint(f"{path.name} cannot be read: {reason(error)}") from None
-    table.columns = table.columns.astype(str).str.strip()
+    table = parsed(path, separator, "text", complaint, dtype=str, keep_default_na=False, **how)
     require(table, path, columns, complaint)
     return table.apply(lambda column: column.str.strip())
 
 
 def numbers(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
     """The table as float64, at least the given columns; a missing value is NaN, one that is no number is refused."""
-    names = {"\t": "tab", ",": "comma", ";": "semicolon"}
-    try:
-        table = pd.read_csv(
-            path, sep=separator, encoding="utf-8-sig", dtype=np.float64, na_values=["NaN", "nan", ""],
-            index_col=False, **how,
-        )  # fmt: skip
-    except (ValueError, UnicodeError, OSError) as error:
-        raise complaint(
-            f"{path.name} cannot be read as {names[separator]}-separated numbers: {reason(error)}"
-        ) from None
-    table.columns = table.columns.astype(str).str.strip()
+    table = parsed(path, separator, "numbers", complaint, dtype=np.float64, na_values=["NaN", "nan", ""], **how)
     require(table, path, columns, complaint)
+    return table
+
+
+def parsed(path: Path, separator: str, what: str, complaint: type[Exception], **how) -> pd.DataFrame:
+    """What pandas makes of the file, refused where it would guess or leave values out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", index_col=False, **how)
+    except pd.errors.ParserWarning:
+        raise complaint(f"{path.name} has lines with more values than its header has names") from None
+    except (ValueError, UnicodeError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise complaint(f"{path.name} cannot be read as {SEPARATORS[separator]}-separated {what}: {reason}") from None
+    table.columns = table.columns.astype(str).str.strip()
     return table
 
 
@@ -45,7 +47,3 @@ def require(table: pd.DataFrame, path: Path, columns: tuple[str, ...], complaint
         raise complaint(f"{path.name} has no column {', '.join(absent)}; it has: {there}")
     if table.columns.duplicated().any():
         raise complaint(f"{path.name} has the column {table.columns[table.columns.duplicated()][0]} twice")
-
-
-def reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -55,8 +55,9 @@ def vote(times: np.ndarray, codes: pd.Series, windows: Windows) -> tuple[pd.Data
 
 def grid(times: np.ndarray, windows: Windows) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, float]:
     """All windows, the first frame of each and the first after it, and the fewest labelled frames it needs."""
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    count = max(0, int((times[-1] + step - windows.length_s) / windows.hop_s + 1e-6) + 1) if len(times) else 0
+    steps = np.diff(times)
+    step, duration = (float(np.median(steps)), times[-1] + steps[-1]) if len(steps) else (0.0, 0.0)
+    count = max(0, int(np.floor((duration - windows.length_s) / windows.hop_s + 1e-6)) + 1)
     start = np.arange(count) * windows.hop_s
     ends = (np.searchsorted(times, start + windows.delay_s + shift - 1e-6) for shift in (0.0, windows.length_s))
     least = max(1.0, windows.min_valid * windows.length_s / step) if step else 1.0

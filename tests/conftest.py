@@ -40,13 +40,16 @@ def small_cell(kind: str = "ordinal", subjects: int = 12, clips: int = 12, seeds
     clip_id = np.array([f"{person}_{number:03d}" for number, person in enumerate(people)])
     table = inputs.Table(
         clip_id=clip_id,
+        recording_id=people,
         subject_id=people,
         x={name: torch.from_numpy(values.astype(np.float32)) for name, values in x.items()},
         visible={name: torch.from_numpy(flags) for name, flags in there.items()},
         target=target,
         clean=None,
+        frames=np.full(len(state), 5.0),
+        variance=np.full((len(state), len(task.target)), 0.1),
     )
-    drawn = splits.draw(pd.DataFrame({"clip_id": clip_id, "subject_id": people}), task.split)
+    drawn = splits.draw(pd.DataFrame({"clip_id": clip_id, "recording_id": people, "subject_id": people}), task.split)
     training = Training(seeds=list(seeds), encoder="pooled", batch=32, epochs=epochs, steps=5, rate=0.003, decay=0.01)
     return cell.prepare("made_up", task, training, table, drawn, torch.device("cpu"))
 

@@ -8,18 +8,28 @@ import pytest
 from scipy.signal import resample_poly
 
 from benchmark.features import biosignal
-from benchmark.features.biosignal import Options, definitions, extract
-from benchmark.types import Signals, Unusable
+from benchmark.features.biosignal import Options
+from benchmark.types import Signal, Unusable
 
 RATE = 512.0
 RNG = np.random.default_rng
-CHANNELS = ("eda", "ecg", "bvp", "resp", "emg_corrugator", "emg_trapezius")
+CHANNELS = ("eda", "ecg", "bvp", "resp", "emg_corrugator", "emg_trapezius", "temp", "acc")
+
+
+def extract(channels, segments=10, rate=RATE, start_s=0.0, end_s=np.inf):
+    """Features of a recording, or of a stretch of it."""
+    signals = {channel: Signal(rate, values) for channel, values in channels.items()}
+    return biosignal.extract(biosignal.analyse(signals, Options()), start_s, end_s, segments, Options())
+
+
+def definitions(channels):
+    return biosignal.definitions(channels, Options())
 
 
 def clip(channel, signal, rate=RATE):
     """Clip-level features by name, without the channel in front."""
     names = [name.removeprefix(f"{channel}_") for name in definitions((channel,)).clip]
-    return dict(zip(names, extract(Signals(rate, {channel: signal}), 10, Options()).clip, strict=True))
+    return dict(zip(names, extract({channel: signal}, rate=rate).clip, strict=True))
 
 
 @cache
@@ -53,9 +63,9 @@ def good(channel, rate=RATE):
 
 @pytest.mark.parametrize("segments", [1, 4, 10])
 def test_features_match_their_definitions(segments):
-    signals = Signals(RATE, {channel: good(channel) for channel in CHANNELS})
+    signals = {channel: good(channel) for channel in CHANNELS}
     names = definitions(CHANNELS)
-    features = extract(signals, segments, Options())
+    features = extract(signals, segments)
     assert features.segment.shape == (segments, len(names.segment)) and features.segment.dtype == np.float32
     assert features.clip.shape == (len(names.clip),) and features.clip.dtype == np.float32
 
@@ -71,7 +81,7 @@ def test_definitions_are_complete():
 def test_order_of_the_channels_does_not_matter():
     channels = {channel: good(channel) for channel in CHANNELS}
     backwards = dict(reversed(channels.items()))
-    first, second = (extract(Signals(RATE, c), 10, Options()) for c in (channels, backwards))
+    first, second = (extract(c) for c in (channels, backwards))
     np.testing.assert_array_equal(first.clip, second.clip)
     np.testing.assert_array_equal(first.segment, second.segment)
     assert definitions(CHANNELS) == definitions(CHANNELS[::-1])
@@ -104,7 +114,7 @@ def test_heart_rate_change():
 
 
 def test_heart_rate_of_segments_follows_the_clip():
-    values = extract(Signals(RATE, {"ecg": np.concatenate([ecg(60, 10), ecg(80, 10)])}), 10, Options()).segment[:, 0]
+    values = extract({"ecg": np.concatenate([ecg(60, 10), ecg(80, 10)])}).segment[:, 0]
     assert values[:4] == pytest.approx(60, abs=3) and values[6:] == pytest.approx(80, abs=3)
 
 
@@ -129,7 +139,7 @@ def test_skin_conductance_decomposition_is_that_of_neurokit():
     phasic = nk.eda_phasic(clean, sampling_rate=RATE)["EDA_Phasic"]
     expected = [part.max() for part in np.array_split(phasic.to_numpy(), 10)]
     column = list(definitions(("eda",)).segment).index("eda_phasic_max")
-    found = extract(Signals(RATE, {"eda": signal}), 10, Options()).segment[:, column]
+    found = extract({"eda": signal}).segment[:, column]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -146,7 +156,7 @@ def test_muscle_burst():
     tense = clip("emg_corrugator", signal)
     assert tense["burst_share"] == pytest.approx(0.2, abs=0.05) and calm["burst_share"] < 0.02
     assert tense["log_contrast"] > calm["log_contrast"] + 1
-    peaks = extract(Signals(RATE, {"emg_corrugator": signal}), 10, Options()).segment[:, 1]
+    peaks = extract({"emg_corrugator": signal}).segment[:, 1]
     assert set(np.argsort(peaks)[-2:]) == {4, 5}
 
 
@@ -171,6 +181,33 @@ def test_recorded_pulse_wave():
     assert values["mean_heart_rate"] == pytest.approx(reference["bpm"], abs=2)
     assert np.exp(values["log_rmssd"]) == pytest.approx(reference["rmssd"], rel=0.25)
     assert values["beat_likeness"] > 0.9
+
+
+def test_channels_may_have_rates_of_their_own():
+    signals = {"eda": Signal(4, eda((0.5,), 60, 4)), "bvp": Signal(64, good("bvp", 64).repeat(12))}
+    found = biosignal.extract(signals, 0.0, 60.0, 10, Options())
+    assert np.isfinite(found.segment[:, list(definitions(("bvp", "eda")).segment).index("eda_level")]).all()
+
+
+def test_temperature_and_movement():
+    still = np.tile([0.0, 0.6, 0.8], (1000, 1))
+    moved = still + np.where(np.arange(1000) >= 500, RNG(0).normal(0, 0.2, 1000), 0)[:, None]
+    found = extract({"acc": moved + RNG(1).normal(0, 1e-3, moved.shape)}, rate=32)
+    assert found.segment[:5, 0].max() < 0.01 < 0.05 < found.segment[5:, 0].min()
+    assert clip("temp", 33 + 0.01 * np.arange(240) / 4, 4)["trend"] == pytest.approx(0.01, rel=0.05)
+
+
+def test_a_stretch_is_measured_as_if_it_were_all():
+    signals = {channel: np.tile(good(channel), 3) for channel in ("eda", "ecg")}
+    part = extract(signals, start_s=5.5, end_s=11.0)
+    whole = extract({channel: good(channel) for channel in signals})
+    np.testing.assert_array_equal(part.segment, whole.segment)
+    np.testing.assert_array_equal(part.clip, whole.clip)
+
+
+def test_a_stretch_beyond_the_recording_is_unusable():
+    with pytest.raises(Unusable, match=r"eda: the recording ends at 12\.0 s, the clip at 16\.0 s"):
+        extract({"eda": eda((0.5,))}, start_s=10.0, end_s=16.0)
 
 
 # --- bad input
@@ -204,14 +241,14 @@ def test_a_rate_that_cannot_carry_the_channel_is_unusable(channel, rate):
 
 def test_no_channel_is_unusable():
     with pytest.raises(Unusable, match="no channel"):
-        extract(Signals(RATE, {}), 10, Options())
+        extract({})
 
 
 @pytest.mark.parametrize("channel", ["ecg", "bvp"])
 @pytest.mark.parametrize("seconds", [5.5, 30])
 def test_no_beats_are_found_in_white_noise(channel, seconds):
     for seed in range(10):
-        features = extract(Signals(256, {channel: RNG(seed).normal(size=round(256 * seconds))}), 10, Options())
+        features = extract({channel: RNG(seed).normal(size=round(256 * seconds))}, rate=256)
         assert np.isnan(features.clip).all() and np.isnan(features.segment).all()
 
 

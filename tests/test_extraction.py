@@ -40,16 +40,17 @@ def job(modality, kind, root, shard, clips, channels) -> extraction.Job:
 
 def extract(root, modality, folder, subject=None):
     """(index, features, counts) of a modality of a tree."""
-    clips = biovid.read(root, OPTIONS)
+    clips = biovid.read(root, OPTIONS).clips
     clips = clips[clips.subject_id == subject].reset_index(drop=True) if subject else clips
     kind, channels = biovid.modalities(OPTIONS)[modality]
     (folder / "shards").mkdir(parents=True, exist_ok=True)
-    columns = clips[["clip_id", "start_s", "end_s", modality]].rename(columns={modality: "path"})
+    columns = clips[["clip_id", "recording_id", "start_s", "end_s", modality]].rename(columns={modality: "path"})
     counts = []
     for person in sorted(clips.subject_id.unique()):
         shard, own = folder / "shards" / extraction.shard_name(person), columns[clips.subject_id == person]
         counts.append(extraction.extract_subject(job(modality, kind, root, shard, own, channels)))
-    index = extraction.pack(folder, clips, biovid.modalities(OPTIONS)[modality])
+    options = plugins.load("features", kind).Options()
+    index = extraction.pack(folder, clips, biovid.modalities(OPTIONS)[modality], options)
     return index, np.load(folder / "features.npy"), counts
 
 
@@ -93,7 +94,7 @@ def no_face(path):
 )
 def test_a_broken_recording_is_absent_with_a_reason_and_others_stay(recordings, copy, tmp_path, modality, damage, told):
     subject = biovid.SUBJECTS[0]
-    clips = biovid.read(copy, OPTIONS)
+    clips = biovid.read(copy, OPTIONS).clips
     broken = clips[clips.subject_id == subject].iloc[1]
     damage(copy / broken[modality])
     index, features, _ = extract(copy, modality, tmp_path / "damaged", subject)
@@ -109,8 +110,8 @@ def test_a_broken_recording_is_absent_with_a_reason_and_others_stay(recordings, 
 @pytest.mark.parametrize("listed", ["../outside.mp4", "PartA/video/../../../outside.mp4", "/etc/hostname"])
 def test_a_path_that_leaves_the_dataset_is_refused(copy, tmp_path, listed):
     (tmp_path / "outside.mp4").write_text("secret")
-    clip = pd.Series({"clip_id": "x", "start_s": 0.0, "end_s": np.inf, "path": listed})
-    values, reason = extraction.extract_clip(job("vision", "vision", copy, None, None, ()), clip)
+    clip = pd.DataFrame({"clip_id": ["x"], "start_s": 0.0, "end_s": np.inf})
+    values, reason = extraction.extract_recording(job("vision", "vision", copy, None, None, ()), "x", listed, clip)["x"]
     assert "leaves the folder of the dataset" in reason and np.isnan(values).all()
 
 
@@ -146,7 +147,7 @@ def test_shards_are_kept_until_a_recording_or_an_option_changes(copy, tmp_path):
     _, again, counts = extract(copy, "biosignal", tmp_path / "out")
     assert [count.computed for count in counts] == [0, 0]
     np.testing.assert_array_equal(first, again)
-    flat_ecg(copy / biovid.read(copy, OPTIONS).biosignal[0])
+    flat_ecg(copy / biovid.read(copy, OPTIONS).clips.biosignal[0])
     assert [count.computed for count in extract(copy, "biosignal", tmp_path / "out")[2]] == [5, 0]
 
 
@@ -168,7 +169,7 @@ def test_shards_of_people_who_left_are_deleted(copy, tmp_path):
 def test_synthetic_recordings_are_in_the_owners_layout(recordings):
     import cv2
 
-    clips = biovid.read(recordings, OPTIONS)
+    clips = biovid.read(recordings, OPTIONS).clips
     assert len(clips) == 10 and (clips.groupby("subject_id")["level"].nunique() == 5).all()
     video = cv2.VideoCapture(str(recordings / clips.vision[0]))
     assert video.get(cv2.CAP_PROP_FPS) == 25 and video.get(cv2.CAP_PROP_FRAME_COUNT) == 138

@@ -19,6 +19,7 @@ def dataset(tmp_path):
     clips = pd.DataFrame(
         {
             "clip_id": [f"c{number}" for number in range(6)],
+            "recording_id": [f"r{number}" for number in range(6)],
             "subject_id": ["a", "a", "b", "b", "c", "c"],
             "level": [0, 1, 2, 0, 1, 9],
         }
@@ -28,7 +29,9 @@ def dataset(tmp_path):
     pd.DataFrame({"clip_id": clips.clip_id[::-1], "level": [9, 1.2, 0.4, 1.6, 0.9, 0.1]}).to_parquet(
         tmp_path / "prepared" / "clean.parquet"
     )
-    (tmp_path / "prepared" / "source.json").write_text(json.dumps({"provenance": "synthetic"}))
+    (tmp_path / "prepared" / "source.json").write_text(
+        json.dumps({"provenance": "synthetic", "dropped": {"unlabelled": 2}})
+    )
     for modality, absent in (("vision", 1), ("biosignal", 3)):
         folder = tmp_path / "features" / modality
         folder.mkdir(parents=True)
@@ -40,18 +43,32 @@ def dataset(tmp_path):
         np.save(folder / "features.npy", packed)
         present = np.arange(6) != absent
         pd.DataFrame({"clip_id": clips.clip_id, "present": present, "reason": ""}).to_parquet(folder / "index.parquet")
-        (folder / "names.json").write_text(json.dumps({"segment": {"x": "", "y": ""}, "clip": {"z": ""}}))
-    (tmp_path / "inputs").mkdir()
-    inputs.gather(small_task("ordinal"), tmp_path / "prepared", tmp_path / "features", tmp_path / "inputs")
-    return tmp_path / "inputs"
+        (folder / "names.json").write_text(
+            json.dumps({"segment": {"x": "", "y": ""}, "clip": {"z": ""}, "extractor": modality, "versions": {}})
+        )
+    return gathered(tmp_path, small_task("ordinal"))
+
+
+def gathered(folder, task):
+    (folder / "inputs").mkdir(exist_ok=True)
+    inputs.gather(task, folder / "prepared", folder / "features", folder / "inputs")
+    return folder / "inputs"
 
 
 def test_clips_without_any_prevalent_modality_or_label_are_left_out_and_counted(dataset):
     table = inputs.load(small_task("ordinal"), dataset, "pooled")
     assert list(table.clip_id) == ["c0", "c2", "c3", "c4"]
-    assert json.loads((dataset / "source.json").read_text())["dropped_without_prevalent"] == 1
+    dropped = json.loads((dataset / "source.json").read_text())["dropped"]
+    assert dropped == {"unlabelled": 2, "without_prevalent": 1, "incomplete": 0}
     assert table.visible["biosignal"].tolist() == [True, True, False, True] and table.visible["vision"].all()
     assert list(table.positions(["c4", "c1", "c0"])) == [3, 0]
+
+
+def test_a_task_of_complete_clips_needs_every_modality(dataset):
+    task = small_task("ordinal").model_copy(update={"clips": "complete"})
+    folder = gathered(dataset.parent, task)
+    assert list(inputs.load(task, folder, "pooled").clip_id) == ["c0", "c2", "c4"]
+    assert json.loads((folder / "source.json").read_text())["dropped"]["incomplete"] == 1
 
 
 def test_targets_are_classes_and_clean_labels_the_nearest_class(dataset):

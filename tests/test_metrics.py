@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import small_task
 from sklearn import metrics as reference
 
 from benchmark import plugins, stats
@@ -23,8 +24,17 @@ def values():
     return truth, 0.6 * truth + 0.3 + 0.5 * rng.normal(size=(200, 2))
 
 
-def scored(metric, kind, truth, guess):
-    return float(stats.score(metric, kind, stats.statistics(kind, truth, guess, CLASSES).sum(0)))
+def summed(kind, truth, guess, recording=None, frames=None, variance=0.0):
+    """Statistics of all clips; values come from ten recordings of twenty clips unless told otherwise."""
+    if kind != "regression":
+        return stats.confusion(truth, guess, CLASSES).sum(0)
+    recording = np.arange(len(truth)) // 20 if recording is None else recording
+    frames = np.ones(len(truth)) if frames is None else frames
+    return stats.moments(truth, guess, recording, frames, np.full_like(truth, variance)).sum(0)
+
+
+def scored(metric, kind, truth, guess, **more):
+    return float(stats.score(metric, kind, summed(kind, truth, guess, **more)))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +43,7 @@ def scored(metric, kind, truth, guess):
         ("accuracy", reference.accuracy_score),
         ("balanced_accuracy", reference.balanced_accuracy_score),
         ("macro_f1", lambda t, p: reference.f1_score(t, p, average="macro")),
+        ("weighted_f1", lambda t, p: reference.f1_score(t, p, average="weighted")),
         ("kappa", lambda t, p: reference.cohen_kappa_score(t, p, weights="quadratic")),
         ("mae", reference.mean_absolute_error),
     ],
@@ -62,7 +73,7 @@ def test_metric_keeps_the_contract(metric, classes, values):
         truth, guess = values if kind == "regression" else classes
         perfect, real = scored(metric, kind, truth, truth), scored(metric, kind, truth, guess)
         assert perfect > real if module.HIGHER_IS_BETTER else perfect < real
-        one = stats.statistics(kind, truth, guess, CLASSES).sum(0)
+        one = summed(kind, truth, guess)
         np.testing.assert_allclose(stats.score(metric, kind, np.stack([one, one])), [real, real])
 
 
@@ -71,7 +82,30 @@ def test_a_prediction_without_spread_has_no_kappa_but_is_not_an_error():
     assert np.isnan(scored("kappa", "ordinal", truth, truth))
 
 
-def test_the_headline_comes_first():
-    assert stats.metrics("ordinal")[0] == "kappa"
-    assert stats.metrics("classification")[0] == "balanced_accuracy"
-    assert stats.metrics("regression")[0] == "ccc"
+def concordance(truth, guess):
+    covariance = ((truth - truth.mean(0)) * (guess - guess.mean(0))).mean(0)
+    return 2 * covariance / (truth.var(0) + guess.var(0) + (truth.mean(0) - guess.mean(0)) ** 2)
+
+
+def test_ccc_by_recording_is_the_mean_over_recordings_with_something_to_agree_on(values):
+    truth, guess = values
+    expected = np.mean([concordance(truth[i : i + 20], guess[i : i + 20]).mean() for i in range(0, 200, 20)])
+    assert scored("ccc_recordings", "regression", truth, guess) == pytest.approx(expected)
+    alone = np.r_[np.arange(180) // 20, 100 + np.arange(20)]  # the last twenty are recordings of one clip
+    expected = np.mean([concordance(truth[i : i + 20], guess[i : i + 20]).mean() for i in range(0, 180, 20)])
+    assert scored("ccc_recordings", "regression", truth, guess, recording=alone) == pytest.approx(expected)
+
+
+def test_ccc_over_frames_is_that_of_the_frames_themselves():
+    rng = np.random.default_rng(2)
+    frames = rng.normal(size=(50, 30, 2)) + rng.normal(size=(50, 1, 2))  # thirty frames a clip
+    guess = frames.mean(1) + 0.3 * rng.normal(size=(50, 2))
+    expected = concordance(frames.reshape(-1, 2), np.repeat(guess, 30, axis=0)).mean()
+    moments = stats.moments(frames.mean(1), guess, np.zeros(50), np.full(50, 30), frames.var(1)).sum(0)
+    assert float(stats.score("ccc_frames", "regression", moments)) == pytest.approx(expected)
+
+
+def test_the_headline_is_that_of_the_kind_unless_the_task_names_one():
+    assert stats.headline(small_task("ordinal")) == "kappa"
+    assert stats.headline(small_task("regression")) == "ccc"
+    assert stats.headline(small_task("classification").model_copy(update={"headline": "macro_f1"})) == "macro_f1"

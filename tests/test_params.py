@@ -64,7 +64,7 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
         (("tasks", "biovid_level", "dataset"), "biovit", "tasks.biovid_level.dataset: there is no 'biovit'"),
         (("tasks", "biovid_level", "classes"), [], "classes are needed"),
         (("tasks", "biovid_level", "privileged"), ["vision"], "vision cannot be both prevalent and privileged"),
-        (("populations", "shared", "clips"), 21, "multiple of 5"),
+        (("populations", "shared", "clips"), 0, "greater than or equal to 1"),
         (("training", "seeds"), [0, 1, 0], "training.seeds: 0 stands there twice"),
         (("methods", "teacher"), {}, "methods: teacher: this name is taken"),
     ],

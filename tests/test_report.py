@@ -7,6 +7,8 @@ from test_tracking import record
 from benchmark.report import figures, leaderboard
 
 DEFINITION = {"prevalent": ["vision"], "privileged": ["biosignal"], "split": {"rule": "subject_folds"}}
+IDENTITY = {"vision": {"accuracy": 0.8, "chance": 0.02, "clips": 9}, "biosignal": {"reason": "too few clips"}}
+DROPPED = {"unlabelled": 2, "without_prevalent": 0, "incomplete": 0}
 
 
 @pytest.fixture
@@ -14,7 +16,8 @@ def records():
     def whole(method, value):
         own = record(method, value) | {
             "definition": DEFINITION,
-            "data": {"clips": 9, "subjects": 3},
+            "data": {"clips": 9, "subjects": 3, "dropped": DROPPED},
+            "identity": IDENTITY,
             "training": {"seeds": [0, 1]},
             "evaluation": {"confidence": 0.95},
         }
@@ -38,6 +41,17 @@ def test_synthetic_results_say_so_everywhere(records, monkeypatch, tmp_path):
     assert titles[0].startswith("SYNTHETIC recordings: made_up")
     real = [own | {"provenance": "real"} for own in records]
     assert "SYNTHETIC" not in leaderboard.markdown(real)
+
+
+def test_a_leaky_split_says_so(records):
+    leaks = [own | {"definition": DEFINITION | {"split": {"rule": "clip_folds_leaky"}}} for own in records]
+    assert "LEAKY split" in leaderboard.markdown(leaks) and "LEAKY" not in leaderboard.markdown(records)
+
+
+def test_controls_and_what_was_left_out_are_told(records):
+    text = leaderboard.markdown(records)
+    assert "vision 80% (chance 2.0%), biosignal not known, too few clips" in text
+    assert "Left out: 2 recordings or parts of them without a usable label" in text
 
 
 def test_the_table_shows_scores_differences_and_reasons(records):

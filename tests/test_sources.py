@@ -8,8 +8,8 @@ from benchmark.datasets import biovid
 from benchmark.types import WrongTree
 
 
-def decide(root, source="auto"):
-    return sources.decide("biovid", source, root, biovid, biovid.Options())
+def real(root, source="auto"):
+    return sources.real("biovid", source, root, biovid, biovid.Options())
 
 
 @pytest.fixture
@@ -20,18 +20,18 @@ def root(tmp_path):
 
 def test_the_owners_tree_is_used_when_it_is_there(root):
     write_tree(root)
-    assert decide(root) == "real" and decide(root, "real") == "real"
-    assert decide(root, "synthetic") == "synthetic"
+    assert len(real(root).clips) == len(real(root, "real").clips) == 4
+    assert real(root, "synthetic") is None
 
 
 def test_with_only_the_readme_recordings_are_synthesised(root):
-    assert decide(root) == "synthetic"
+    assert real(root) is None
 
 
 def test_an_unknown_tree_stops_with_what_was_expected_and_found(root):
     (root / "downloads" / "biovid.zip").mkdir(parents=True)
     with pytest.raises(WrongTree) as error:
-        decide(root)
+        real(root)
     text = str(error.value)
     assert "starting_point/samples.csv" in text and "downloads/" in text and "biovid.zip" in text
     assert "data/raw/biovid/README.md" in text and "datasets.biovid.source" in text
@@ -41,9 +41,9 @@ def test_half_a_tree_is_never_replaced_by_synthetic_recordings(root):
     part = write_tree(root)
     (part / "starting_point" / "samples.csv").unlink()
     with pytest.raises(WrongTree, match=r"not found: samples\.csv"):
-        decide(root)
+        real(root)
 
 
 def test_real_never_falls_back(root):
     with pytest.raises(WrongTree, match="nothing but the README"):
-        decide(root, "real")
+        real(root, "real")

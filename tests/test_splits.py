@@ -1,4 +1,4 @@
-"""Subjects are never shared between the roles of a fold."""
+"""Subjects are never shared between the roles of a fold, recordings not even where a rule says that it leaks."""
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ def clips():
     return pd.DataFrame(
         {
             "clip_id": [f"{person}-{number}" for number, person in enumerate(people)],
+            "recording_id": [f"{person}-{number // 2}" for number, person in enumerate(people)],
             "subject_id": people,
             "official": np.where(people < "p15", "train", "test"),
             "complete": np.select([people < "p12", people < "p15"], ["train", "validation"], "test"),
@@ -57,17 +58,40 @@ def test_given_validation_subjects_are_used(clips):
 
 def test_an_unknown_rule_lists_the_allowed_ones(clips):
     with pytest.raises(
-        ValueError, match=r"no 'subject_fold'; did you mean 'subject_folds'\? allowed: complete, loso, official"
+        ValueError, match=r"did you mean 'subject_folds'\? allowed: clip_folds_leaky, complete, loso, official"
     ):
         splits.draw(clips, Split(rule="subject_fold"))
 
 
 def test_more_folds_than_subjects_is_refused(clips):
-    with pytest.raises(ValueError, match="5 folds need at least as many subjects; there are 3"):
+    with pytest.raises(ValueError, match="5 folds need at least 5 subjects; there are 3"):
         splits.draw(clips[clips.subject_id < "p03"], Split(rule="subject_folds"))
 
 
 def test_a_partition_that_splits_a_subject_is_refused(clips):
     clips.loc[0, "official"] = "test"
-    with pytest.raises(ValueError, match="two roles"):
+    with pytest.raises(ValueError, match=r"official: p00 \(subject_id\) is in two roles"):
         splits.draw(clips, Split(rule="official"))
+
+
+def test_a_leaky_rule_shares_subjects_but_never_splits_a_recording(clips):
+    drawn = splits.draw(clips, Split(rule="clip_folds_leaky")).merge(clips, on="clip_id")
+    assert (drawn.groupby(["fold", "recording_id"]).role.nunique() == 1).all()
+    assert (drawn.groupby(["fold", "subject_id"]).role.nunique() > 1).any()
+    assert sorted(drawn.clip_id[drawn.role == "test"]) == sorted(clips.clip_id)
+    assert splits.leaky("clip_folds_leaky") and not [rule for rule in splits.RULES[:2] if splits.leaky(rule)]
+
+
+def test_numbers_of_tested_and_validation_subjects_can_be_given(clips):
+    drawn = splits.draw(clips, Split(rule="subject_folds", folds=4, test=3, validation=2)).merge(clips, on="clip_id")
+    sizes = drawn.groupby(["fold", "role"]).subject_id.nunique().unstack()
+    assert (sizes == [3, 15, 2]).all(axis=None) and list(sizes) == ["test", "train", "validation"]
+    tested = drawn[drawn.role == "test"].groupby("fold").subject_id.unique()
+    assert len(set(np.concatenate(list(tested)))) == 12
+
+
+def test_more_tested_subjects_than_there_are_is_refused(clips):
+    with pytest.raises(ValueError, match="5 folds of 5 tested need at least 25 subjects; there are 20"):
+        splits.draw(clips, Split(rule="subject_folds", test=5))
+    with pytest.raises(ValueError, match="16 of 16 training subjects leave none"):
+        splits.draw(clips, Split(rule="subject_folds", validation=16))

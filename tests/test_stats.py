@@ -53,7 +53,7 @@ def test_difference_is_paired():
     high = low.copy()
     high[..., 0, 0] += 2
     high[..., 0, 1] -= 2
-    found = stats.difference("classification", high, low, **WAYS)
+    found = stats.difference("balanced_accuracy", "classification", high, low, **WAYS)
     alone = stats.scores("classification", low, **WAYS)["balanced_accuracy"]
     assert found.value == pytest.approx(0.05)
     assert found.high - found.low < 0.2 * (alone.high - alone.low)
@@ -61,13 +61,15 @@ def test_difference_is_paired():
 
 def test_gap_recovered_is_the_share_of_the_lead():
     baseline, student, teacher = table(0.6, seed=1), table(0.7, seed=1), table(0.8, seed=1)
-    found = stats.gap_recovered("classification", student, baseline, teacher, **WAYS)
+    found = stats.gap_recovered("balanced_accuracy", "classification", student, baseline, teacher, **WAYS)
     assert found.value == pytest.approx(0.5, abs=0.1) and found.low < found.value < found.high
 
 
 def test_gap_recovered_is_undefined_when_the_teacher_has_no_lead():
     same = table(0.7)
-    found = stats.gap_recovered("classification", table(0.7, seed=3), same, table(0.7, seed=2), **WAYS)
+    found = stats.gap_recovered(
+        "balanced_accuracy", "classification", table(0.7, seed=3), same, table(0.7, seed=2), **WAYS
+    )
     assert found.value is None and "teacher does not beat" in found.reason
 
 
@@ -90,6 +92,8 @@ def test_predictions_are_summed_by_subject_for_classes_and_values():
     )  # fmt: skip
     found = stats.predicted_statistics("ordinal", rows, 2)
     assert found.shape == (2, 2, 2, 2) and found[0, 0, 0, 0] == 1 and found[1, 0, 1, 0] == 1
+    rows = rows.assign(recording_id=rows.clip_id, frames=10.0, variance=0.5)
     both = pd.concat([rows.assign(target="arousal"), rows.assign(target="valence", prediction=2.0)])
     moments = stats.predicted_statistics("regression", both, 0)
-    assert moments.shape == (2, 2, 2, 7) and moments[0, 0, 1, 2] == 2.0
+    assert moments.shape == (2, 2, 2, 15) and moments[0, 0, 1, 2] == 2.0
+    assert moments[0, 0, 0, stats.FRAMES].tolist() == [10, 0, 0, 5, 0, 0]

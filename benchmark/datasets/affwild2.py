@@ -22,6 +22,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from benchmark import media, tables
+from benchmark.params import Population
 from benchmark.trees import below, files, folders
 from benchmark.types import Audio, Crops, Modality, Reading, Source, Unusable, Video, WrongTree
 from benchmark.windows import Windows, cut, vote
@@ -77,7 +78,7 @@ def read(root: Path, options: Options) -> Reading:
             dropped.append((below(root, path), str(error)))
             continue
         if lost:
-            dropped.append((below(root, path), f"{lost} windows with too few labelled frames"))
+            dropped.append((below(root, path), f"{lost} windows with too few labelled frames or too little agreement"))
         expected = f"batch1/{video_of(stem)}.mp4" if options.vision == "videos" else f"{PICTURES[0]}/{stem}"
         sound = below(root, film) or f"batch1/{video_of(stem)}.mp4"
         paths = {"vision": below(root, seen) or expected, "speech": sound}
@@ -202,3 +203,26 @@ def recording(source: Source, options: Options) -> Video | Crops | Audio:
     times = frame_times(film, source.recording_id, max(numbers))
     frames = sorted(number for number in numbers if number >= 1)
     return Crops(tuple(numbers[number] for number in frames), tuple(float(times[number - 1]) for number in frames))
+
+
+def synthesize(root: Path, name: str, population: Population, options: Options, spread) -> pd.DataFrame:
+    """Write synthetic videos with annotations of both challenges below root; returns windows with noise-free labels.
+
+    Frame rates differ, one in seven is variable; some videos hold two people, some no sound, some annotations a frame
+    more than the video. Aligned faces are written only where options ask for them.
+    """
+    from benchmark.synthesis import wild
+
+    jobs = [(root, name, population, options, number) for number in range(population.subjects)]
+    found = spread(wild.render_video, jobs, f"{population.subjects} videos")
+    return pd.concat([clean(*trace, options) for traces in found for trace in traces], ignore_index=True)
+
+
+def clean(stem: str, times: np.ndarray, labels: pd.DataFrame, options: Options) -> pd.DataFrame:
+    """All windows of one person with noise-free labels."""
+    windows = options.windows.model_copy(update={"min_valid": 1e-9, "agreement": 1e-9})
+    if options.challenge == "va":
+        found, _ = cut(times, labels[["valence", "arousal"]], windows)
+    else:
+        found, _ = vote(times, labels.expression, windows)
+    return found.assign(clip_id=[f"{stem}_{count:05d}" for count in found.number])

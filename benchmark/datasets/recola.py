@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media, tables
-from benchmark.concordance import ccc
+from benchmark import media, ratings, tables
+from benchmark.params import Population
 from benchmark.trees import below, child, files
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 from benchmark.windows import Windows, cut
 
 LABELS, PARTITIONS, PEOPLE = ("arousal", "valence"), ("avec",), 50
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
-STEP_S = 0.04
+STEP_S, LAG_S = 0.04, 2.8
 MEDIA = {"vision": (".mp4", ".avi"), "speech": (".wav",), "biosignal": (".csv",)}
 FOLDERS = {  # folder of each modality, the first of these that exists
     "original": {
@@ -60,6 +60,17 @@ TREES = {
   recordings_video/train_1.mp4
   recordings_physio/train_1.csv                                      (or in recordings_physio/filtered)""",
 }
+
+ARFF = """@relation gold_standard
+
+@attribute Instance_name string
+@attribute frameTime numeric
+@attribute GoldStandard numeric
+
+@data
+
+{rows}
+"""
 
 
 class Options(BaseModel, extra="forbid"):
@@ -112,85 +123,10 @@ def windowed(stem: str, traces: dict[str, dict[str, Path]], options: Options) ->
     """The windows of one recording with their labels, and how many were dropped."""
     if absent := [label for label in LABELS if stem not in traces[label]]:
         raise Unusable(f"no ratings of {', '.join(absent)}")
-    columns = {label: gold(traces[label][stem]) for label in LABELS}
+    columns = {label: ratings.gold(traces[label][stem]) for label in LABELS}
     trace = pd.DataFrame(columns)
     found, lost = cut(trace.index.to_numpy(float), trace, options.windows)
     return found.assign(clip_id=[f"{stem}_{count:04d}" for count in found.pop("number")]), lost
-
-
-def gold(path: Path) -> pd.Series:
-    """The gold standard of one recording and dimension by time in s, from its own file or from the raters."""
-    return arff(path) if path.suffix.lower() == ".arff" else agreed(individual(path))
-
-
-def arff(path: Path) -> pd.Series:
-    """An AVEC gold standard: the numeric columns after @data, found by the names in the header, not by line number."""
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
-    except OSError as error:
-        raise Unusable(f"{path.name} cannot be read: {error}") from None
-    data = next((at for at, line in enumerate(lines) if line.lower() == "@data"), None)
-    names = [
-        line.split()[1].lower()
-        for line in lines[:data]
-        if line.lower().startswith("@attribute ") and len(line.split()) > 1
-    ]
-    if data is None or "frametime" not in names or "goldstandard" not in names:
-        raise Unusable(f"{path.name} has no @data, or no attributes frameTime and GoldStandard")
-    rows = [line.split(",") for line in lines[data + 1 :] if line and not line.startswith("%")]
-    try:
-        found = [(float(row[names.index("frametime")]), float(row[names.index("goldstandard")])) for row in rows]
-    except (ValueError, IndexError):
-        raise Unusable(
-            f"{path.name} holds a line after @data that is not {len(names)} values with two numbers"
-        ) from None
-    return checked(pd.Series(dict(found), dtype=float), path)
-
-
-def individual(path: Path) -> pd.DataFrame:
-    """Ratings by time in s: semicolons, names with trailing blanks; every column but the time is a rater."""
-    table = tables.numbers(path, ";", (), Unusable)
-    time = table.columns[0]
-    ratings = table.set_index(time).dropna(axis=1, how="all")  # a trailing semicolon makes an empty column
-    if ratings.shape[1] < 2:
-        raise Unusable(f"{path.name} has {ratings.shape[1]} raters; at least 2 are needed")
-    return checked(ratings, path)
-
-
-def checked(trace: pd.Series | pd.DataFrame, path: Path):
-    """The trace if its times increase and its values lie in -1 to 1."""
-    times, values = trace.index.to_numpy(float), trace.to_numpy(float)
-    if len(times) < 2 or not (np.diff(times) > 0).all():
-        raise Unusable(f"{path.name} holds {len(times)} frames whose times do not always increase")
-    if not (np.abs(values[np.isfinite(values)]) <= 1 + 1e-6).all():
-        raise Unusable(f"{path.name} holds ratings outside -1 to 1")
-    return trace
-
-
-def agreed(ratings: pd.DataFrame) -> pd.Series:
-    """The gold standard of AVEC 2018 (Ringeval et al. 2018, AVEC, section on the gold standard) from raters (M, R).
-
-    The mean over raters, centred on the mean of the raters' means weighted by how well each agrees with the others
-    (mean CCC; one who disagrees counts nothing).
-    """
-    values = ratings.to_numpy(float)
-    pairs = [
-        [np.nan if i == j else agreement(values[:, i], values[:, j]) for j in range(values.shape[1])]
-        for i in range(values.shape[1])
-    ]
-    weights = np.clip(np.nanmean(np.nan_to_num(pairs, nan=np.nan), axis=1), 0, None)
-    weights = weights if weights.sum() > 0 else np.ones_like(weights)
-    frames = np.nanmean(values, axis=1)
-    return pd.Series(
-        frames - np.nanmean(frames) + np.average(np.nanmean(values, axis=0), weights=weights), ratings.index
-    )
-
-
-def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """CCC of two raters over the frames both rated."""
-    both = np.isfinite(one) & np.isfinite(other)
-    x, y = one[both], other[both]
-    return float(ccc(np.array([len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])))
 
 
 def number(stem: str) -> tuple[str, int]:
@@ -261,5 +197,87 @@ def recording(source: Source, options: Options) -> Video | Audio | Signals:
     named = [next((own for name, own in upper.items() if channel in name), None) for channel in ("EDA", "ECG")]
     chosen = named if None not in named and named[0] != named[1] else table.columns[1:3]
     return {
-        channel: Signal(1 / step, table[own].to_numpy()) for channel, own in zip(("eda", "ecg"), chosen, strict=True)
+        channel: Signal(round(1 / step, 3), table[own].to_numpy())
+        for channel, own in zip(("eda", "ecg"), chosen, strict=True)
     }
+
+
+def synthesize(root: Path, name: str, population: Population, options: Options, spread) -> pd.DataFrame:
+    """Write synthetic recordings in the chosen release below root; returns windows with noise-free labels.
+
+    The original release carries ratings only, the AVEC release also gold standards, which are computed from them.
+    """
+    people = [(root, name, population, options, subject) for subject in range(population.subjects)]
+    clean = spread(render_subject, people, f"recordings of {population.subjects} people")
+    if options.release == "original":
+        write_metadata(root / "RECOLA-Metadata", population.subjects)
+    return pd.concat(clean, ignore_index=True)
+
+
+def stem_of(options: Options, subject: int) -> str:
+    """P16, P17, ...; or train_1, dev_1, test_1, train_2, ..."""
+    if options.release == "original":
+        return f"P{16 + subject}"
+    return f"{('train', 'dev', 'test')[subject % 3]}_{subject // 3 + 1}"
+
+
+def render_subject(person: tuple) -> pd.DataFrame:
+    """All files of one synthetic person; returns the windows with noise-free labels, as late as raters are."""
+    from benchmark.synthesis import elicitation
+    from benchmark.synthesis.scene import Scene
+
+    root, name, population, options, subject = person
+    stem, top = stem_of(options, subject), FOLDERS[options.release]
+    talk = elicitation.conversation(name, population, subject, 0, population.seconds)
+    scene = Scene(name, population, (subject, 0), talk.shown, population.seconds)
+    places = {modality: root / top[modality][-1] for modality in MEDIA}
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True)
+    scene.film(places["vision"] / f"{stem}.mp4", 25.0)
+    scene.record_voice(places["speech"] / f"{stem}.wav", 44_100, talk.talking)
+    write_signals(places["biosignal"] / f"{stem}.csv", scene, options)
+    times = np.arange(round(population.seconds / STEP_S) + 1) * STEP_S
+    states = {label: np.interp(times, talk.shown.felt.times, talk.shown.felt.of(label)) for label in LABELS}
+    for label, state in states.items():
+        write_ratings(root, options, stem, label, times, state, scene)
+    clean = pd.DataFrame({label: elicitation.clean_rating(state) for label, state in states.items()})
+    found, _ = cut(times, clean, options.windows.model_copy(update={"delay_s": 0.0, "min_valid": 1e-9}))
+    return found.assign(clip_id=[f"{stem}_{count:04d}" for count in found.number])[["clip_id", *LABELS]]
+
+
+def write_signals(path: Path, scene, options: Options) -> None:
+    """EDA and ECG at the rate of the release, with the time in s in front."""
+    rate = 1000 if options.release == "original" else 250
+    eda, ecg = (scene.signal(channel, rate) for channel in ("eda", "ecg"))
+    table = pd.DataFrame({"time": np.arange(len(eda)) / rate, "EDA": eda, "ECG": ecg})
+    table.to_csv(path, sep=";", index=False, float_format="%.5g" if rate == 250 else "%.6g")
+
+
+def write_ratings(
+    root: Path, options: Options, stem: str, label: str, times: np.ndarray, state: np.ndarray, scene
+) -> None:
+    """Six individual ratings, and for AVEC their gold standard; nobody has ratings of test_*."""
+    from benchmark.synthesis import elicitation
+
+    if stem.startswith("test"):
+        return
+    rng = scene.generator("raters", label)
+    values = elicitation.raters(rng, state, STEP_S, len(RATERS), LAG_S, scene.population.label_noise)
+    table = pd.DataFrame(values.round(4), index=times.round(2), columns=list(RATERS))
+    place = root / INDIVIDUAL[options.release][0] / label
+    place.mkdir(parents=True, exist_ok=True)
+    header = "time;" + ";".join(f"{rater} " if rater != "FF3" else rater for rater in RATERS)
+    table.to_csv(place / f"{stem}.csv", sep=";", header=False, float_format="%.4f")
+    (place / f"{stem}.csv").write_text(header + "\n" + (place / f"{stem}.csv").read_text())
+    if options.release == "avec":
+        place = root / GOLD["avec"][0] / label
+        place.mkdir(parents=True, exist_ok=True)
+        rows = "\n".join(f"{stem},{time:g},{value:.6f}" for time, value in ratings.agreed(table).items())
+        (place / f"{stem}.arff").write_text(ARFF.format(rows=rows))
+
+
+def write_metadata(place: Path, people: int) -> None:
+    """Who talks with whom; the owners' table ends with three lines that are no people."""
+    place.mkdir(parents=True)
+    lines = [f"{count // 2 + 1};P{16 + count}" for count in range(people)]
+    (place / "recola_user_info.csv").write_text("\n".join(["Group_id;User", *lines, ";mean", ";std", ";total"]) + "\n")

@@ -1,7 +1,11 @@
-"""Features of speech: timbre, pitch, energy and rhythm, by librosa from a single spectrogram."""
+"""Features of speech: timbre, pitch, energy and rhythm, by librosa from a single spectrogram.
+
+Where the user has installed `opensmile`, the 88 eGeMAPS functionals stand beside them as clip-level features.
+openSMILE is free for research and private use only; `extras: none` leaves it out.
+"""
 
 import warnings
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import librosa
 import numpy as np
@@ -9,11 +13,14 @@ from pydantic import BaseModel, Field, model_validator
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
+from benchmark import extras
 from benchmark.types import Audio, Definitions, Features, Unusable
 
-VERSION = 1
+VERSION = 2
 COEFFICIENTS = 13
 BANDS = 40
+DEPTH = 80.0  # dB below the loudest band of a clip at which bands are cut off
+CHUNK = 2048  # frames measured at once, so that a long recording fits into memory
 
 
 class Options(BaseModel, extra="forbid"):
@@ -29,6 +36,7 @@ class Options(BaseModel, extra="forbid"):
     pitch_hz: tuple[float, float] = Field((65.0, 500.0), description="lowest and highest pitch, Hz")
     min_periodicity: float = Field(0.5, description="least correlation with the next period in a voiced frame")
     min_pause_s: float = Field(0.2, gt=0, description="shortest pause, s")
+    extras: Literal["auto", "none"] = Field("auto", description="auto adds eGeMAPS if opensmile is installed")
 
     @model_validator(mode="after")
     def _pitch_fits(self):
@@ -38,8 +46,20 @@ class Options(BaseModel, extra="forbid"):
         return self
 
 
+class Analysis(NamedTuple):
+    """The recording, and everything measured once per frame; frame i is centred at i * hop / rate seconds."""
+
+    audio: Audio  # as recorded
+    bands: np.ndarray  # (bands, frames) mel bands, dB
+    level: np.ndarray  # (frames,) dB of full scale
+    spectrum: np.ndarray  # (centroid, roll-off, flatness, zero crossings; frames)
+    pitch: np.ndarray  # (frames,) Hz, whether voiced or not
+    periodicity: np.ndarray  # (frames,) -1 to 1
+    whole: np.ndarray  # (frames,) bool: resembles itself after a whole period, not after half of one
+
+
 class Track(NamedTuple):
-    """Everything measured once per frame."""
+    """The frames of one clip."""
 
     timbre: np.ndarray  # (coefficients, frames)
     level: np.ndarray  # dB
@@ -59,7 +79,7 @@ SPECTRUM = {
 }
 
 
-def definitions(channels: tuple[str, ...] = ()) -> Definitions:
+def definitions(channels: tuple[str, ...], options: Options) -> Definitions:
     """The features; sound has no channels to choose from."""
     order = range(1, COEFFICIENTS + 1)
     segment = {f"speech_mfcc_{i}": f"mean mel-cepstral coefficient {i}, dB" for i in order}
@@ -85,70 +105,115 @@ def definitions(channels: tuple[str, ...] = ()) -> Definitions:
         "speech_pause_rate": "pauses between sounds, per s",
         "speech_pause_longest": "longest pause, 0 if there is none, s",
     }
+    if _smiling(options):
+        clip |= {f"egemaps_{name}": f"eGeMAPSv02 functional {name}" for name in extras.egemaps_names()}
     return Definitions(segment, clip)
 
 
-def extract(audio: Audio, segments: int, options: Options) -> Features:
-    """Measure the clip frame by frame, then aggregate the frames in equal segments and over the clip."""
-    samples = _checked(audio, options)
-    least = max(options.frame, 2 * segments * options.hop)
-    samples = np.pad(samples, (0, max(0, least - samples.size)))
+def versions(options: Options) -> dict[str, str]:
+    """The packages beside this project that take part."""
+    return {"opensmile": extras.opensmile().__version__} if _smiling(options) else {}
+
+
+def analyse(audio: Audio, options: Options) -> Analysis:
+    """Measure the recording frame by frame."""
+    samples = np.asarray(audio.samples, np.float32).ravel()
+    known = np.isfinite(samples)
+    if not known.any():
+        raise Unusable(
+            "audio: contains only NaN or infinite values" if samples.size else "audio: empty, it has no samples"
+        )
+    audio = Audio(audio.rate, samples)
+    samples = np.where(known, samples - samples[known].mean(), 0).astype(np.float32)
     try:
-        track = _track(samples, options)
+        samples = librosa.resample(samples, orig_sr=audio.rate, target_sr=options.rate)
+        padded = np.pad(samples, options.frame // 2)
+        frames = 1 + (padded.size - options.frame) // options.hop
+        parts = [_measure(padded, first, min(first + CHUNK, frames), options) for first in range(0, frames, CHUNK)]
     except (librosa.ParameterError, ValueError) as error:
         raise Unusable(f"audio: librosa failed, {type(error).__name__}: {error}") from error
+    return Analysis(audio, *(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
+
+
+def extract(analysis: Analysis, start_s: float, end_s: float, segments: int, options: Options) -> Features:
+    """Aggregate the frames of one clip in equal segments and over the clip."""
+    rate = analysis.audio.rate
+    last = analysis.audio.samples.size if np.isinf(end_s) else round(end_s * rate)
+    samples = analysis.audio.samples[round(start_s * rate) : last]
+    _check(samples, rate, options)
+    step = options.hop / options.rate
+    first = int(np.ceil(start_s / step - 1e-6))
+    frames = slice(first, int(np.ceil(end_s / step - 1e-6)) if np.isfinite(end_s) else None)
+    length = (end_s if np.isfinite(end_s) else analysis.audio.samples.size / rate) - start_s
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no voiced frame is NaN, as it should be
-        return Features(_segments(track, segments), _clip(track, options.hop / options.rate, options))
+        track = _track(analysis, frames, options)
+        passed = (first + np.arange(track.level.size)) * step - start_s
+        segment = np.minimum((passed / length * segments).astype(int), segments - 1)
+        clip = _clip(track, step, options)
+        if _smiling(options):
+            clip = np.append(clip, extras.egemaps(samples, rate))
+        return Features(_segments(track, segment, segments), clip)
 
 
-def _checked(audio: Audio, options: Options) -> np.ndarray:
-    """The samples at the working rate, without offset; Unusable where there is nothing to hear."""
-    samples = np.asarray(audio.samples, np.float32).ravel()
+def _smiling(options: Options) -> bool:
+    return options.extras == "auto" and extras.opensmile() is not None
+
+
+def _check(samples: np.ndarray, rate: float, options: Options) -> None:
+    """Unusable where there is nothing to hear in a clip."""
     if not samples.size:
         raise Unusable("audio: empty, it has no samples")
     if not np.isfinite(samples).all():
         raise Unusable("audio: contains NaN or infinite values")
-    if samples.size < options.min_seconds * audio.rate:
-        raise Unusable(f"audio: too short, {samples.size / audio.rate:.2f} s")
-    peak = np.abs(samples).max()
-    clipped = np.mean(np.abs(samples) >= 0.999 * peak)
-    samples = samples - samples.mean()
+    if samples.size < options.min_seconds * rate:
+        raise Unusable(f"audio: too short, {samples.size / rate:.2f} s")
     if 20 * np.log10(np.std(samples) + 1e-12) < options.silence_db:
         raise Unusable(f"audio: silent, below {options.silence_db:g} dB of full scale")
+    clipped = np.mean(np.abs(samples) >= 0.999 * np.abs(samples).max())
     if clipped > options.max_clipped:
         raise Unusable(f"audio: clipped, {clipped:.0%} of the samples are at the extremes")
-    return librosa.resample(samples, orig_sr=audio.rate, target_sr=options.rate)
 
 
-def _track(samples: np.ndarray, options: Options) -> Track:
+def _measure(padded: np.ndarray, first: int, last: int, options: Options) -> tuple[np.ndarray, ...]:
+    """The fields of Analysis, but the first, of some frames of the padded samples."""
     rate, frame, hop = options.rate, options.frame, options.hop
-    magnitude = np.abs(librosa.stft(samples, n_fft=frame, hop_length=hop))
-    bands = librosa.power_to_db(librosa.feature.melspectrogram(S=magnitude**2, sr=rate, n_mels=BANDS))
+    samples = padded[first * hop : (last - 1) * hop + frame]
+    framing = {"frame_length": frame, "hop_length": hop, "center": False}
+    magnitude = np.abs(librosa.stft(samples, n_fft=frame, hop_length=hop, center=False))
+    bands = librosa.power_to_db(librosa.feature.melspectrogram(S=magnitude**2, sr=rate, n_mels=BANDS), top_db=None)
     level = librosa.amplitude_to_db(librosa.feature.rms(S=magnitude, frame_length=frame)[0], top_db=None)
-    active = level > max(np.quantile(level, 0.95) - options.quiet_db, options.silence_db)
-    pitch = librosa.yin(
-        samples, fmin=options.pitch_hz[0], fmax=options.pitch_hz[1], sr=rate, frame_length=frame, hop_length=hop
-    )
-    periodicity = _periodicity(samples, rate / pitch, options)
-    # A dull noise resembles itself after any short time; a voice only after a whole period.
-    whole = periodicity > _periodicity(samples, rate / pitch / 2, options) + 0.1
-    voiced = active & whole & (periodicity > options.min_periodicity)
     spectrum = [
         librosa.feature.spectral_centroid(S=magnitude, sr=rate)[0],
         librosa.feature.spectral_rolloff(S=magnitude, sr=rate)[0],
         np.log(librosa.feature.spectral_flatness(S=magnitude)[0]),
-        np.maximum(np.diff(bands, axis=1, prepend=bands[:, :1]), 0).mean(axis=0),
-        librosa.feature.zero_crossing_rate(samples, frame_length=frame, hop_length=hop)[0],
+        librosa.feature.zero_crossing_rate(samples, **framing)[0],
     ]
+    pitch = librosa.yin(samples, fmin=options.pitch_hz[0], fmax=options.pitch_hz[1], sr=rate, **framing)
+    periodicity = _periodicity(samples, rate / pitch, options)
+    # A dull noise resembles itself after any short time; a voice only after a whole period.
+    whole = periodicity > _periodicity(samples, rate / pitch / 2, options) + 0.1
+    return bands, level, np.array(spectrum), pitch, periodicity, whole
+
+
+def _track(analysis: Analysis, at: slice, options: Options) -> Track:
+    """The frames of a clip, with what depends on how loud the clip is."""
+    bands, level = analysis.bands[:, at], analysis.level[at]
+    bands = np.maximum(bands, bands.max() - DEPTH)
+    active = level > max(np.quantile(level, 0.95) - options.quiet_db, options.silence_db)
+    voiced = active & analysis.whole[at] & (analysis.periodicity[at] > options.min_periodicity)
+    flux = np.maximum(np.diff(bands, axis=1, prepend=bands[:, :1]), 0).mean(axis=0)
     timbre = librosa.feature.mfcc(S=bands, n_mfcc=COEFFICIENTS + 1)[1:]  # the first is the level once more
-    return Track(timbre, level, np.array(spectrum), active, voiced, np.where(voiced, pitch, np.nan), periodicity)
+    spectrum = np.insert(analysis.spectrum[:, at], 3, flux, axis=0)
+    return Track(
+        timbre, level, spectrum, active, voiced, np.where(voiced, analysis.pitch[at], np.nan), analysis.periodicity[at]
+    )
 
 
 def _periodicity(samples: np.ndarray, period: np.ndarray, options: Options) -> np.ndarray:
     """Correlation of each frame with itself one period later: yin always answers, even in noise and silence."""
     half = options.frame // 2
-    frames = librosa.util.frame(np.pad(samples, half), frame_length=options.frame, hop_length=options.hop, axis=0)
+    frames = librosa.util.frame(samples, frame_length=options.frame, hop_length=options.hop, axis=0)
     lag = np.clip(np.rint(period).astype(int), 1, half)
     early = frames[:, :half]
     late = np.take_along_axis(frames, lag[:, None] + np.arange(half), axis=1)
@@ -158,10 +223,10 @@ def _periodicity(samples: np.ndarray, period: np.ndarray, options: Options) -> n
     return (early * late).sum(axis=1) / np.maximum(power, 1e-12)
 
 
-def _segments(track: Track, segments: int) -> np.ndarray:
+def _segments(track: Track, segment: np.ndarray, segments: int) -> np.ndarray:
     tone = _semitones(track.pitch)
     rows = []
-    for at in np.array_split(np.arange(track.level.size), segments):
+    for at in (segment == number for number in range(segments)):
         timbre = track.timbre[:, at]
         voice = [
             track.level[at].mean(),

@@ -3,6 +3,8 @@
 import pandas as pd
 
 from benchmark import plugins
+from benchmark.records import CONTROLS
+from benchmark.splits import leaky
 
 
 def rows(records: list[dict]) -> pd.DataFrame:
@@ -50,8 +52,9 @@ def markdown(records: list[dict]) -> str:
 
 
 def title(record: dict) -> str:
-    mark = "SYNTHETIC recordings: " if record["provenance"] == "synthetic" else ""
-    return f"{mark}{record['task']}"
+    marks = ["SYNTHETIC recordings"] * (record["provenance"] == "synthetic")
+    marks += ["LEAKY split, people are trained and tested on"] * leaky(record["definition"]["split"]["rule"])
+    return f"{', '.join(marks)}: {record['task']}" if marks else record["task"]
 
 
 def explanation(record: dict) -> list[str]:
@@ -62,7 +65,32 @@ def explanation(record: dict) -> list[str]:
         f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
         f"over seeds, with {record['evaluation']['confidence']:.0%} BCa",
         f"bootstrap intervals over subjects. `teacher` sees everything; all others see {prevalent} only.",
+        "",
+        "Controls: `availability` is a linear model that sees only which modalities are present. "
+        + identity(record["identity"]),
+        *lost(data["dropped"]),
     ]
+
+
+def identity(probes: dict[str, dict]) -> str:
+    """What the identity probe found, in a sentence."""
+    told = [
+        f"{name} {probe['accuracy']:.0%} (chance {probe['chance']:.1%})" if "accuracy" in probe
+        else f"{name} not known, {probe['reason']}"
+        for name, probe in probes.items()
+    ]  # fmt: skip
+    return f"Unseen clips whose subject is recognised by a linear probe: {', '.join(told)}."
+
+
+def lost(dropped: dict[str, int]) -> list[str]:
+    """What of the dataset is not in the table, where there is anything."""
+    words = {
+        "unlabelled": "recordings or parts of them without a usable label",
+        "without_prevalent": "clips without any prevalent modality",
+        "incomplete": "clips without all modalities",
+    }
+    told = [f"{dropped[name]} {text}" for name, text in words.items() if dropped[name]]
+    return [f"Left out: {', '.join(told)} (failures.csv)."] if told else []
 
 
 def headline_table(records: list[dict]) -> list[str]:
@@ -105,7 +133,7 @@ def shown_condition(record: dict) -> str:
 def condition_table(records: list[dict]) -> list[str]:
     """The headline metric under every condition."""
     metric = records[0]["headline"]["metric"]
-    ok = [record for record in records if record["status"] == "ok"]
+    ok = [record for record in records if record["status"] == "ok" and record["method"] not in CONTROLS]
     names = list(ok[0]["conditions"])
     head = [f"{metric} when visible:", *names]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]

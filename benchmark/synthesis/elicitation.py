@@ -24,15 +24,15 @@ LEVELS = 5
 CLIP_S = 5.5  # length of a pain clip
 TURN_S, PAUSE_S = 4.0, 4.5  # mean time of speaking and of listening in a conversation
 AFFECT_WANDERS_S = 15.0
-EMOTIONS = {
+EMOTIONS = {  # as acted at normal intensity, which is more than people feel in daily life
     "neutral": row(),
-    "calm": row(valence=0.4, arousal=-0.9, stress=-0.6),
-    "happy": row(valence=1.7, arousal=0.6, surprise=0.2, stress=-0.4),
-    "sad": row(valence=-1.2, arousal=-1.1, surprise=0.3, stress=0.3),
-    "angry": row(valence=-1.2, arousal=1.4, surprise=-0.9, stress=0.4),
-    "fearful": row(valence=-0.8, arousal=0.9, surprise=1.2, stress=1.5),
-    "disgust": row(pain=1.0, valence=-1.4, surprise=-0.5, stress=-0.6),
-    "surprised": row(valence=0.3, arousal=0.9, surprise=1.8, stress=-0.3),
+    "calm": row(valence=0.6, arousal=-1.3, stress=-0.8),
+    "happy": row(valence=2.4, arousal=0.8, surprise=0.3, stress=-0.6),
+    "sad": row(valence=-1.7, arousal=-1.5, surprise=0.4, stress=0.4),
+    "angry": row(valence=-1.7, arousal=2.0, surprise=-1.3, stress=0.6),
+    "fearful": row(valence=-1.1, arousal=1.3, surprise=1.7, stress=2.1),
+    "disgust": row(pain=1.4, valence=-2.0, surprise=-0.7, stress=-0.8),
+    "surprised": row(valence=0.4, arousal=1.3, surprise=2.5, stress=-0.4),
 }
 
 

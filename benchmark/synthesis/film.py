@@ -29,7 +29,9 @@ def write(
     part, frames = path.with_name(f".part-{path.name}"), iter(frames)
     first = next(frames)
     try:
-        with av.open(str(part), "w", options={"fflags": "+bitexact", "avoid_negative_ts": "disabled"}) as container:
+        # the encoder of sound starts a little before 0, which would shift the frames of an avi by one
+        early = {"avoid_negative_ts": "disabled"} if path.suffix == ".avi" else {}
+        with av.open(str(part), "w", options={"fflags": "+bitexact"} | early) as container:
             stream = container.add_stream(picture, rate=Fraction(rate).limit_denominator(1001))
             stream.height, stream.width, stream.pix_fmt = *first.shape[:2], "yuv420p"
             stream.codec_context.bit_rate, stream.codec_context.max_b_frames = 400_000, 0

@@ -130,7 +130,7 @@ def _skin(person: Person, sweat: np.ndarray, times: np.ndarray, rng: np.random.G
     evoked = [rng.uniform(0.4, 1.2)]
     while evoked[-1] < end:
         pace = np.exp(-0.2 * np.interp(evoked[-1], times, sweat))
-        evoked.append(evoked[-1] + SCR_EVERY_S * np.clip(pace, 0.5, 2.0) * rng.uniform(0.8, 1.2))
+        evoked.append(evoked[-1] + SCR_EVERY_S * np.clip(pace, 0.5, 2.0) * rng.uniform(0.7, 1.6))
     # The recovery of responses before the recording is part of what it shows.
     span = 10 + end
     chances = rng.uniform(-10, end, rng.poisson(0.3 * span))

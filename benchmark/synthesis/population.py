@@ -23,12 +23,12 @@ LOADINGS = {
     "smile": (-0.3, 0.8, 0.0, 0.3, 0.2, -0.3),
 }
 ORGANS = {
-    "sweat": (1.0, 0.0, 0.3, 0.1, 0.8, 0.7),
-    "heart": (1.0, 0.0, 0.2, 0.2, 0.7, 0.8),
+    "sweat": (1.0, -0.2, 0.3, 0.1, 0.8, 0.7),
+    "heart": (1.0, -0.2, 0.2, 0.2, 0.7, 0.8),
     "trapezius": (1.0, 0.0, 0.0, 0.1, 0.4, 0.9),
     "corrugator": (1.0, -0.8, -0.2, 0.0, 0.1, 0.4),
     "zygomaticus": (1.0, 0.8, 0.0, 0.2, 0.2, -0.1),
-    "breathing": (1.0, 0.0, 0.1, 0.1, 0.7, 0.7),
+    "breathing": (1.0, -0.1, 0.1, 0.1, 0.7, 0.7),
 }
 VOICE = {
     "pitch": (0.5, 0.1, 0.4, 0.0, 0.9, 0.6),
@@ -52,11 +52,13 @@ def units(
     frames: int,
     rate: float,
     onset: tuple[float, float] | None = None,
+    talking: list[tuple[float, float]] | None = None,
 ) -> np.ndarray:
     """Intensities of the facial units over a recording, (frames, len(UNITS)), 0 to 1.
 
     who is subject and recording. onset, s, is when an expression sets in at the earliest and at the latest: it is then
     held and partly released at the end. Without, the face follows the course from the first to the last frame.
+    talking: spans, s, in which the mouth moves as in speech.
     """
     face = population.face
     own = generator("face of", name, population.seed, who[0])
@@ -76,6 +78,8 @@ def units(
     )
     shown = rest + (peak - rest) * envelope + wobble
     shown[:, UNITS.index("eye_close")] += _blinks(time, rng)
+    if talking:
+        shown[:, UNITS.index("mouth_open")] += _articulation(time, talking, rng)
     return np.clip(shown, 0, 1)
 
 
@@ -90,6 +94,14 @@ def _blinks(time: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """About one blink in three seconds, 0.2 s each."""
     when = rng.uniform(0, time[-1] + 1, rng.poisson((time[-1] + 1) / 3))
     return np.exp(-(((time[:, None] - when) / 0.08) ** 2)).sum(axis=1)
+
+
+def _articulation(time: np.ndarray, talking: list[tuple[float, float]], rng: np.random.Generator) -> np.ndarray:
+    """How far syllables open the mouth, about four a second and each differently wide."""
+    syllables = 4.2 * time + rng.random()
+    wide = rng.uniform(0.1, 0.4, int(syllables[-1]) + 1)[syllables.astype(int)]
+    now = np.any([(time >= start) & (time < end) for start, end in talking], axis=0)
+    return wide * np.sin(np.pi * (syllables % 1)) ** 2 * now
 
 
 def drive(name: str, population: Population, who: tuple[int, int | str], course: Course) -> Drive:

@@ -98,7 +98,9 @@ def ornstein_uhlenbeck(rng: np.random.Generator, steps: int, columns: int, times
     return lfilter([1.0], [1.0, -keep], shocks, axis=0)
 
 
-def disturbed(rng: np.random.Generator, course: Course, times: np.ndarray, columns: int, timescale_s: float):
+def disturbed(
+    rng: np.random.Generator, course: Course, times: np.ndarray, columns: int, timescale_s: float
+) -> np.ndarray:
     """Noise of unit variance: one draw (columns,) in a still course, else wandering at times, (len(times), columns)."""
     if course.still:
         return rng.normal(size=columns)

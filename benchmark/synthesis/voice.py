@@ -83,9 +83,10 @@ class Syllable(NamedTuple):
     place: float  # in its phrase, 0 to 1
 
 
-def person(rng: np.random.Generator) -> Person:
-    """A random adult voice."""
-    deep = rng.random() < 0.5
+def person(rng: np.random.Generator, deep: bool | None = None) -> Person:
+    """A random adult voice; deep as most men's or not as most women's, None = by chance."""
+    chance = rng.random() < 0.5
+    deep = chance if deep is None else deep
     return Person(
         pitch=float(np.clip((118 if deep else 200) * np.exp(rng.normal(0, 0.13)), 85, 255)),
         tract=float((0.86 if deep else 1.0) * np.exp(rng.normal(0, 0.035))),
