@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmark.params import Population
 from benchmark.seeds import generator
-from benchmark.synthesis import elicitation, face, voice
-from benchmark.synthesis.population import delivery, units
+from benchmark.synthesis import elicitation
+from benchmark.synthesis.scene import Scene
 
 DURATION_S = (2.5, 4.0)
 RATERS = (7, 12)
@@ -27,15 +27,11 @@ def perform(
     name: str, population: Population, subject: int, asked: Asked, frames_hz: float, rate_hz: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Frames and sound of one recording."""
-    person, own = (("subject", name, population.seed, subject, *rest) for rest in ((), (asked.key,)))
-    seconds = float(generator(*own, "length").uniform(*DURATION_S))
+    seconds = float(generator("length", name, population.seed, subject, asked.key).uniform(*DURATION_S))
     shown = _shown(name, population, subject, asked, seconds)
-    frames, rng, who = round(seconds * frames_hz), generator(*own, "face"), (subject, asked.key)
-    moves = units(name, population, who, shown.face, frames, frames_hz)
-    pictures = face.render(face.look(generator(*person, "look")), moves, face.motion(rng, frames), rng)
-    speaker, manner = voice.person(generator(*person, "voice")), delivery(name, population, who, shown.voice)
-    sound = voice.speak(speaker, manner, seconds, rate_hz, generator(*own, "voice"), sentence=asked.sentence)
-    return list(pictures), sound
+    scene = Scene(name, population, (subject, asked.key), shown, seconds)
+    times = np.arange(round(seconds * frames_hz)) / frames_hz
+    return list(scene.frames(times)), scene.sound(rate_hz, asked.sentence)
 
 
 def votes(
