@@ -141,11 +141,6 @@ def cut(image: np.ndarray, box: np.ndarray, size: int = CROP, margin: float = 0.
     return cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
 
 
-def dark(face: np.ndarray) -> np.ndarray:
-    """Darkness against the surroundings: brows, eyes, nostrils, mouth and wrinkles, whatever the light."""
-    return cv2.max(cv2.blur(face, (25, 25)) - face, 0)
-
-
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise Unusable("the video file is missing")
@@ -215,9 +210,8 @@ def _detect(grey: np.ndarray, around: np.ndarray | None, missed: int) -> np.ndar
     if found is None and around is not None:
         return _near(grey, around)
     # One cascade sees a face in many things; two rarely in the same thing.
-    return (
-        found if found is not None and _near(grey, np.append(found, 0.0), ("frontalface_alt2",)) is not None else None
-    )
+    agreed = found is not None and _near(grey, np.append(found, 0.0), ("frontalface_alt2",)) is not None
+    return found if agreed else None
 
 
 def _near(
@@ -276,7 +270,8 @@ def _carry(before: np.ndarray, after: np.ndarray, box: np.ndarray) -> np.ndarray
 def _tilt(crop: np.ndarray) -> float:
     """The roll that is left in the crop, radians, from the heights of brow and eye on both sides."""
     top, bottom, left, right = (round(edge * CROP) for edge in (0.22, 0.50, 0.17, 0.45))
-    shade = dark(crop.astype(np.float32))[top:bottom]
+    face = crop.astype(np.float32)
+    shade = np.maximum(cv2.blur(face, (25, 25)) - face, 0)[top:bottom]  # darker than around it, whatever the light
     sides = shade[:, left:right].sum(1), shade[:, CROP - right : CROP - left].sum(1)
     one, other = (np.average(np.arange(bottom - top), weights=side + 1e-3) for side in sides)
     return float(np.arctan2(other - one, 0.38 * CROP))
