@@ -376,3 +376,4 @@ def test_trials_keep_the_emotions_balanced_and_are_those_of_the_owners():
     assert counts["NEU"] == 12 and set(counts.drop("NEU")) == {14}
     assert {stem[13:] for stem in stems if stem[5:8] == "IEO"} == {"LO", "MD", "HI", "XX"}
     assert {stem[9:12] for stem in stems[:6]} == set(cremad.EMOTIONS)
+    assert len({stem[5:8] for actor in range(91) for stem in cremad.trials(actor, 6)}) == 12

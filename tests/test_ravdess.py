@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
@@ -242,5 +243,8 @@ def test_trials_keep_the_emotions_balanced():
     assert len(speech) == len({tuple(trial) for trial in speech}) == 60
     assert [sum(trial[1] == f"{code:02d}" for trial in speech) for code in range(1, 9)] == [4, *[8] * 7]
     assert len({trial[1] for trial in speech[:8]}) == 8
+    first = [trial for actor in range(24) for trial in ravdess.trials(actor, 15, ravdess.Options())]
+    table = pd.DataFrame([trial.split("-")[1:4] for trial in first], columns=["emotion", "intensity", "statement"])
+    assert table.groupby(["emotion", "intensity"]).statement.value_counts().eq(12).all()
     song = ravdess.Options(channel="song")
     assert len(ravdess.trials(0, 60, song)) == 44 and ravdess.trials(17, 60, song) == []

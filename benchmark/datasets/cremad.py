@@ -213,11 +213,15 @@ def synthesize(root: Path, name: str, population: Population, options: Options, 
 
 
 def trials(subject: int, count: int) -> list[str]:
-    """What an actor is asked for: every emotion with one sentence, then with the next; one sentence has levels."""
-    neutral, *spoken = SENTENCES
-    rounds = [(sentence, "XX") for sentence in spoken]
+    """What an actor is asked for: every emotion with one sentence, then with the next; one sentence has levels.
+
+    Each actor begins with another sentence.
+    """
+    levelled, *others = SENTENCES
+    rounds = [(sentence, "XX") for sentence in others]
     for at, level in enumerate(("HI", "LO", "MD")):
-        rounds.insert(2 * at, (neutral, level))
+        rounds.insert(2 * at, (levelled, level))
+    rounds = rounds[subject % len(rounds) :] + rounds[: subject % len(rounds)]
     asked = [
         f"{1001 + subject}_{sentence}_{emotion}_{'XX' if emotion == 'NEU' else level}"
         for sentence, level in rounds

@@ -171,22 +171,21 @@ def synthesize(root: Path, name: str, population: Population, options: Options, 
 
 
 def trials(subject: int, count: int, options: Options) -> list[str]:
-    """What an actor is asked for: every emotion once, then again with another sentence and intensity."""
-    rounds = [
-        (f"{intensity:02d}", f"{statement:02d}", f"{repetition:02d}")
-        for repetition in (1, 2)
-        for intensity, statement in ((1, 1), (2, 2), (1, 2), (2, 1))
-    ]
-    asked = []
+    """What an actor is asked for: every emotion once, then again with the other intensity and statement.
+
+    Half of the emotions begin with either statement, other ones for the next actor, so that no statement tells more
+    than another however few trials are made.
+    """
+    asked, actor = [], f"{subject + 1:02d}"
     for channel in CHANNELS[options.channel]:
-        if channel == "02" and subject == 17:
+        if channel == "02" and actor == "18":
             continue
-        emotions = FIELDS["emotion"][: 6 if channel == "02" else 8]
         possible = [
-            "-".join((channel, emotion, *rest, f"{subject + 1:02d}"))
-            for rest in rounds
-            for emotion in emotions
-            if not (emotion == "01" and rest[0] == "02")
+            f"{channel}-{emotion:02d}-{intensity:02d}-{1 + (emotion + subject + turn) % 2:02d}-{repetition:02d}-{actor}"
+            for repetition in (1, 2)
+            for turn, intensity in ((0, 1), (1, 2), (1, 1), (0, 2))
+            for emotion in range(1, 7 if channel == "02" else 9)
+            if (emotion, intensity) != (1, 2)
         ]
         asked += possible[:count]
     return asked
