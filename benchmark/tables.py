@@ -1,5 +1,6 @@
 """Text tables of other people: read as they are, refused in one sentence."""
 
+import csv
 import warnings
 from pathlib import Path
 
@@ -26,17 +27,26 @@ def numbers(path: Path, separator: str, columns: tuple[str, ...], complaint: typ
     return table
 
 
+def header(path: Path, separator: str) -> list[str]:
+    """The names in the first line, as they stand there: pandas would number those that stand there twice."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [name.strip() for name in next(csv.reader(file, delimiter=separator), [])]
+
+
 def parsed(path: Path, separator: str, what: str, complaint: type[Exception], **how) -> pd.DataFrame:
     """What pandas makes of the file, refused where it would guess or leave values out."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(path, sep=separator, encoding="utf-8-sig", index_col=False, **how)
+        names = header(path, separator)
     except pd.errors.ParserWarning:
         raise complaint(f"{path.name} has lines with more values than its header has names") from None
-    except (ValueError, UnicodeError, OSError) as error:
+    except (ValueError, UnicodeError, OSError, csv.Error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise complaint(f"{path.name} cannot be read as {SEPARATORS[separator]}-separated {what}: {reason}") from None
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise complaint(f"{path.name} has the column {twice[0]} twice")
     table.columns = table.columns.astype(str).str.strip()
     return table
 
@@ -45,8 +55,6 @@ def require(table: pd.DataFrame, path: Path, columns: tuple[str, ...], complaint
     if absent := [name for name in columns if name not in table]:
         there = ", ".join(map(str, table.columns))
         raise complaint(f"{path.name} has no column {', '.join(absent)}; it has: {there}")
-    if table.columns.duplicated().any():
-        raise complaint(f"{path.name} has the column {table.columns[table.columns.duplicated()][0]} twice")
 
 
 def refuse(path: Path, table: pd.DataFrame, wrong: pd.Series, what: str, complaint: type[Exception]) -> None:
