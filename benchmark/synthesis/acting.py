@@ -9,8 +9,8 @@ from benchmark.seeds import generator
 from benchmark.synthesis import elicitation
 from benchmark.synthesis.scene import Scene
 
-DURATION_S = (2.5, 4.0)
-RATERS = (7, 12)
+DURATION_S = (2.5, 4.0)  # of a sentence; population.seconds is for recordings without one
+RATERS = (7, 12)  # of one recording, fewest and most
 BLUR = {"voice": 1.5, "face": 1.0, "both": 0.8}  # what raters misread, in units of the label's noise
 
 
