@@ -58,7 +58,7 @@ def found(name: str, source: str, folder: Path, module, options) -> list[str]:
             + (f"; {without} have none by design" if without else "")
             + (f"; of {absent} it is missing, first {first}" if absent else "")
         )
-    return lines + [f"without a label: {row.path}: {row.reason}" for row in reading.dropped.head(5).itertuples()]
+    return lines + [f"remark: {row.path}: {row.reason}" for row in reading.dropped.head(5).itertuples()]
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def header(job: Job) -> str:
         "version": extractor.VERSION,
         "versions": extractor.versions(job.extractor_options),
         "source": plugins.digest("features", job.kind),
-        "layout": plugins.digest("datasets", job.layout),
+        "layout": plugins.digest("datasets", job.layout, but="synthesis"),  # a recording is a recording
         "extraction": hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest(),
         "options": [job.extractor_options.model_dump(), job.dataset_options.model_dump()],
         "segments": job.segments,

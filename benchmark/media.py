@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmark.types import Audio, Unusable
 
-COMPLETE = 0.9  # share of the promised bytes below which a file counts as cut short
+COMPLETE = 0.9  # share of what a file promises below which it counts as truncated
 UNKNOWN = 0xFFFFFFFF  # size in the header of a wav that was written as a stream
 
 
@@ -24,7 +24,10 @@ def frame_times(path: Path) -> np.ndarray:
 
 
 def sound(path: Path) -> Audio:
-    """The first sound track, mono at its own rate. Where there is a video, time 0 is its first frame."""
+    """The first sound track, mono at its own rate. Where there is a video, time 0 is its first frame.
+
+    Unusable where less than most of what the file promises can be decoded.
+    """
     import av
 
     with _open(path, "audio") as container:
@@ -34,10 +37,13 @@ def sound(path: Path) -> Audio:
                 begin = frame.time if begin is None else begin
                 parts.append(_mono(frame))
         except av.FFmpegError:
-            pass  # what was heard until the damage is kept; a clip beyond it is too short
+            pass  # found below, by how much is missing
         if not parts:
             raise Unusable("the sound track holds no sound")
         rate, samples = float(stream.rate), np.concatenate(parts)
+        promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        if cut_short(path) or len(samples) / rate < COMPLETE * promised:
+            raise Unusable(f"the sound is truncated after {len(samples) / rate:.1f} s")
         lead = (begin or 0.0) - _video_start(container) if container.streams.video else 0.0
     shift = round(lead * rate)
     samples = np.concatenate([np.zeros(shift, np.float32), samples]) if shift > 0 else samples[-shift:]
@@ -45,9 +51,7 @@ def sound(path: Path) -> Audio:
 
 
 def cut_short(path: Path) -> bool:
-    """Whether a wav holds less than most of what its header promises; other files are not judged."""
-    if not path.is_file():
-        return False
+    """Whether a wav holds less than its header promises, which FFmpeg overlooks; other files are not judged."""
     with path.open("rb") as file:
         start = file.read(8)
     promised = int.from_bytes(start[4:], "little")

@@ -50,7 +50,7 @@ def listing(raw: Path, found: list[Path]) -> str:
 def summary(reading: Reading, source: str) -> str:
     """What was found, in a line."""
     clips, dropped = reading
-    lost = f"; {len(dropped)} without a usable label, see dropped.csv" if len(dropped) else ""
+    lost = f"; {len(dropped)} remarks on what has no usable label or is odd, see dropped.csv" if len(dropped) else ""
     return f"{len(clips)} clips of {clips.subject_id.nunique()} subjects, {source} recordings{lost}"
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from benchmark.types import WrongTree
+
 
 def child(folder: Path, name: str) -> Path | None:
     """The entry of that name in any case; a folder that holds itself again is entered twice."""
@@ -13,11 +15,19 @@ def child(folder: Path, name: str) -> Path | None:
 
 
 def files(folder: Path | None, *endings: str) -> dict[str, Path]:
-    """Files of a folder by lower-case name without its ending, in sorted order; hidden ones are litter."""
+    """Files of a folder by lower-case name without its ending, in sorted order; hidden ones are litter.
+
+    WrongTree if two have the same name but for case or ending: which of them is meant?
+    """
     if folder is None or not folder.is_dir():
         return {}
     there = sorted(entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith("."))
-    return {entry.stem.lower(): entry for entry in there if entry.suffix.lower() in endings}
+    found: dict[str, Path] = {}
+    for entry in (entry for entry in there if entry.suffix.lower() in endings):
+        if other := found.get(entry.stem.lower()):
+            raise WrongTree(f"{folder.name} holds both {other.name} and {entry.name}: keep one")
+        found[entry.stem.lower()] = entry
+    return found
 
 
 def below(root: Path, path: Path | None) -> str | None:

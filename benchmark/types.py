@@ -26,7 +26,7 @@ class Reading(NamedTuple):
     """What a dataset's folder holds."""
 
     clips: pd.DataFrame  # the clip table: a row per labelled stretch of a recording
-    dropped: pd.DataFrame  # path, reason: what is there but carries no usable label or name
+    dropped: pd.DataFrame  # path, reason: what carries no usable label or name, or is odd
 
 
 class Source(NamedTuple):
@@ -60,7 +60,7 @@ class Audio(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """One channel of bio-signals, from the start of the recording."""
+    """One channel of bio-signals, from the start of the recording; without samples where it was not recorded."""
 
     rate: float  # Hz
     values: np.ndarray  # (samples,) float64; eda in uS, temp in degrees Celsius, acc in g, the rest in uV or relative

@@ -28,7 +28,7 @@ def main(dataset: str) -> None:
     reading.clips.assign(provenance=source).to_parquet(folder / "clips.parquet", index=False)
     reading.dropped.to_csv(folder / "dropped.csv", index=False)
     about = {"provenance": source, "root": root.as_posix(), "dataset": dataset}
-    write_json(folder / "source.json", about | {"dropped": {"unlabelled": len(reading.dropped)}})
+    write_json(folder / "source.json", about | {"dropped": {"remarks": len(reading.dropped)}})
     print(f"{dataset}: {sources.summary(reading, source)}")
 
 

@@ -216,7 +216,6 @@ BAD = {
     "flat": (np.zeros(2816), "flat"),
     "constant": (np.full(2816, 3.3), "flat"),
     "mostly frozen": (np.r_[RNG(0).normal(size=1000), np.ones(1816)], "flat"),
-    "empty": (np.array([]), "missing"),
     "all missing": (np.full(2816, np.nan), "missing"),
     "a fifth missing": (np.where(np.arange(2816) < 600, np.nan, RNG(0).normal(size=2816)), "missing"),
     "infinite": (np.r_[RNG(0).normal(size=2815), np.inf], "infinite"),
@@ -240,8 +239,16 @@ def test_a_rate_that_cannot_carry_the_channel_is_unusable(channel, rate):
 
 
 def test_no_channel_is_unusable():
-    with pytest.raises(Unusable, match="no channel"):
-        extract({})
+    for nothing in ({}, {"eda": np.array([]), "ecg": np.array([])}):
+        with pytest.raises(Unusable, match="no channel"):
+            extract(nothing)
+
+
+def test_a_channel_that_was_not_recorded_is_not_a_number_and_the_others_are():
+    found, names = extract({"eda": np.array([]), "ecg": ecg(70)}), definitions(("ecg", "eda"))
+    for values, part in ((found.clip, names.clip), (found.segment[0], names.segment)):
+        absent = np.array([name.startswith("eda") for name in part])
+        assert np.isnan(values[absent]).all() and np.isfinite(values[~absent]).any()
 
 
 @pytest.mark.parametrize("channel", ["ecg", "bvp"])

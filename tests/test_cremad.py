@@ -283,7 +283,7 @@ def test_broken_recordings_are_unusable_with_a_reason(tmp_path):
     soundfile.write(wav, np.zeros(48_000), 16_000, subtype="PCM_16")
     assert len(open_sound(wav).samples) == 48_000
     wav.write_bytes(wav.read_bytes()[:70_000])
-    with pytest.raises(Unusable, match=r"1001_IEO_ANG_HI.wav is cut short"):
+    with pytest.raises(Unusable, match="the sound is truncated after"):
         open_sound(wav)
     soundfile.write(wav, np.zeros(3_000), 16_000, subtype="PCM_16")
     with pytest.raises(Unusable, match=r"nearly empty: 0.19 s"):

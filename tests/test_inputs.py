@@ -30,7 +30,7 @@ def dataset(tmp_path):
         tmp_path / "prepared" / "clean.parquet"
     )
     (tmp_path / "prepared" / "source.json").write_text(
-        json.dumps({"provenance": "synthetic", "dropped": {"unlabelled": 2}})
+        json.dumps({"provenance": "synthetic", "dropped": {"remarks": 2}})
     )
     for modality, absent in (("vision", 1), ("biosignal", 3)):
         folder = tmp_path / "features" / modality
@@ -59,7 +59,7 @@ def test_clips_without_any_prevalent_modality_or_label_are_left_out_and_counted(
     table = inputs.load(small_task("ordinal"), dataset, "pooled")
     assert list(table.clip_id) == ["c0", "c2", "c3", "c4"]
     dropped = json.loads((dataset / "source.json").read_text())["dropped"]
-    assert dropped == {"unlabelled": 2, "without_prevalent": 1, "incomplete": 0}
+    assert dropped == {"remarks": 2, "without_prevalent": 1, "incomplete": 0}
     assert table.visible["biosignal"].tolist() == [True, True, False, True] and table.visible["vision"].all()
     assert list(table.positions(["c4", "c1", "c0"])) == [3, 0]
 

@@ -169,13 +169,13 @@ def test_any_name_is_a_clip_or_dropped(tmp_path, name):
 def test_broken_sound_is_unusable_with_a_reason(tmp_path):
     path = tmp_path / "03-01-06-01-02-01-12.wav"
     source = Source("speech", "x", tmp_path, path)
-    for content, told in ((b"", "cannot be opened"), (b"RIFF no sound at all", "cut short|cannot be opened")):
+    for content, told in ((b"", "cannot be opened"), (b"RIFF no sound at all", "cannot be opened|no audio")):
         path.write_bytes(content)
         with pytest.raises(Unusable, match=told):
             ravdess.recording(source, ravdess.Options())
     soundfile.write(path, np.zeros(48_000), 48_000, subtype="PCM_16")
     path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(Unusable, match=r"03-01-06-01-02-01-12.wav is cut short"):
+    with pytest.raises(Unusable, match="the sound is truncated after"):
         ravdess.recording(source, ravdess.Options())
     path.unlink()
     with pytest.raises(Unusable, match="missing"):

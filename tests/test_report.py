@@ -8,7 +8,7 @@ from benchmark.report import figures, leaderboard
 
 DEFINITION = {"prevalent": ["vision"], "privileged": ["biosignal"], "split": {"rule": "subject_folds"}}
 IDENTITY = {"vision": {"accuracy": 0.8, "chance": 0.02, "clips": 9}, "biosignal": {"reason": "too few clips"}}
-DROPPED = {"unlabelled": 2, "without_prevalent": 0, "incomplete": 0}
+DROPPED = {"remarks": 2, "without_prevalent": 0, "incomplete": 0}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_leaky_split_says_so(records):
 def test_controls_and_what_was_left_out_are_told(records):
     text = leaderboard.markdown(records)
     assert "vision 80% (chance 2.0%), biosignal not known, too few clips" in text
-    assert "Left out: 2 recordings or parts of them without a usable label" in text
+    assert "worth a look: 2 remarks on recordings without a usable label" in text
 
 
 def test_the_table_shows_scores_differences_and_reasons(records):

@@ -122,9 +122,7 @@ def read_samples(path: Path) -> pd.DataFrame:
         "a sample_name that was there before": table.sample_name.duplicated(),
     }
     for what, rows in wrong.items():
-        if rows.any():
-            line = int(np.flatnonzero(rows)[0])
-            raise WrongTree(f"{path.name} line {line + 2} has {what}: {dict(table.iloc[line])}")
+        tables.refuse(path, table, rows, what, WrongTree)
     return table.assign(**{name: values.astype(int) for name, values in numbers.items()})
 
 

@@ -178,13 +178,11 @@ def perceived(root: Path, base: Path) -> tuple[dict[tuple[str, str], int], list[
 
 
 def recording(source: Source, options: Options) -> Video | Audio:
-    """A whole recording. Unusable if next to nothing is in it, or if a wav is cut short."""
+    """A whole recording. Unusable if next to nothing is in it."""
     path = source.path
     if source.modality == "vision":
         seconds = float(media.frame_times(path)[-1])
     else:
-        if media.cut_short(path):
-            raise Unusable(f"{path.name} is cut short: it holds less than its header promises")
         sound = media.sound(path)
         seconds = len(sound.samples) / sound.rate
     if seconds < SHORTEST_S:

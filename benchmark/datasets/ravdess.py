@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field
 from benchmark import media
 from benchmark.params import Population
 from benchmark.trees import below
-from benchmark.types import Audio, Modality, Reading, Source, Unusable, Video, WrongTree
+from benchmark.types import Audio, Modality, Reading, Source, Video, WrongTree
 
 LABELS, PARTITIONS, PEOPLE = ("emotion", "intensity", "statement"), (), 24
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -149,11 +149,9 @@ def archive(modality: str, channel: str, actor: str) -> str:
 
 
 def recording(source: Source, options: Options) -> Video | Audio:
-    """A whole recording. Unusable if a wav is cut short."""
+    """A whole recording."""
     if source.modality == "vision":
         return Video(source.path)
-    if media.cut_short(source.path):
-        raise Unusable(f"{source.path.name} is cut short: it holds less than its header promises")
     return media.sound(source.path)
 
 

@@ -119,9 +119,7 @@ def labelled(path: Path) -> pd.DataFrame:
         blank = table[column].str.lower().isin(("", "nan"))
         wrong[f"no {column} of {', '.join(map(str, allowed))}"] = ~blank & ~values[label].isin(allowed)
     for what, rows in wrong.items():
-        if rows.any():
-            line = int(np.flatnonzero(rows)[0])
-            raise WrongTree(f"{path.name} line {line + 2} has {what}: {dict(table.iloc[line])}")
+        tables.refuse(path, table, rows, what, WrongTree)
     return pd.DataFrame({"clip_id": table["subject/task"], "subject_id": names[0], "task": names[1], **values})
 
 
@@ -147,10 +145,8 @@ def assessed(path: Path, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     people = sorted(clips.subject_id.unique())
     if missing := [row for row in rows if row not in table.index]:
         raise WrongTree(f"{path.name} has no row {missing[0]}")
-    # pandas tells columns of one name apart by a number
-    twice = [*table.index[table.index.duplicated()], *(who for who in people if f"{who}.1" in table)]
-    if twice := [name for name in twice if name in (*rows, *people)]:
-        raise WrongTree(f"{path.name} has {twice[0]} twice")
+    if twice := [name for name in table.index[table.index.duplicated()] if name in rows]:
+        raise WrongTree(f"{path.name} has the row {twice[0]} twice")
     text = table.loc[rows, [who for who in people if who in table]]
     values = text.apply(pd.to_numeric, errors="coerce")
     wrong = ~text.apply(lambda column: column.str.lower().isin(("", "nan"))) & ~((values >= 0) & (values <= 10))
@@ -187,7 +183,7 @@ def recording(source: Source, options: Options) -> Video | Audio | Signals:
     if len(table) < 2:
         raise Unusable(f"{source.path.name} holds {len(table)} samples")
     found = {channel: table[column].to_numpy() for channel, column in wanted.items()}
-    return {channel: Signal(RATE_HZ, found.get(channel, np.full(len(table), np.nan))) for channel in CHANNELS}
+    return {channel: Signal(RATE_HZ, found.get(channel, np.empty(0))) for channel in CHANNELS}
 
 
 def synthesize(root: Path, name: str, population: Population, options: Options, spread) -> pd.DataFrame:

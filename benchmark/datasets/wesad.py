@@ -1,6 +1,6 @@
 """WESAD, wearable stress and affect detection (Schmidt et al. 2018, ICMI).
 
-People      15 graduate students, S2 to S17 without S12 (S1 and S12 were lost), 12 of them men.
+People      15, S2 to S17 without S12; S1 and S12 do not exist.
 Recordings  One session of about 1.5 to 2 h each: a RespiBAN at the chest (ECG, EDA, EMG of the trapezius, breathing,
             skin temperature and acceleration, 700 Hz) and an Empatica E4 at the wrist (acceleration 32 Hz, pulse
             64 Hz, EDA and temperature 4 Hz). Read are Sx.pkl, where the owners have synchronised both, and

@@ -64,8 +64,14 @@ def analyse(signals: Signals, options: Options) -> Signals:
 def extract(signals: Signals, start_s: float, end_s: float, segments: int, options: Options) -> Features:
     """Measure every channel on the whole clip and divide the result into equal segments."""
     columns, values = [], []
+    if not any(len(signal.values) for signal in signals.values()):
+        raise Unusable("missing, no channel has samples")
     for channel in sorted(signals):
         measure, rate = _measure(channel), signals[channel].rate
+        if not len(signals[channel].values):  # known not to have been recorded; a broken one is refused below
+            columns += [np.full(segments, np.nan)] * len(measure.segment)
+            values += [np.nan] * len(measure.clip)
+            continue
         try:
             signal = _checked(_stretch(signals[channel], start_s, end_s), rate, measure, segments, options)
             per_segment, per_clip = measure.apply(signal, rate, segments, options)

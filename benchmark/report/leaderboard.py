@@ -85,12 +85,12 @@ def identity(probes: dict[str, dict]) -> str:
 def lost(dropped: dict[str, int]) -> list[str]:
     """What of the dataset is not in the table, where there is anything."""
     words = {
-        "unlabelled": "recordings or parts of them without a usable label",
+        "remarks": "remarks on recordings without a usable label, or odd ones",
         "without_prevalent": "clips without any prevalent modality",
         "incomplete": "clips without all modalities",
     }
     told = [f"{dropped[name]} {text}" for name, text in words.items() if dropped[name]]
-    return [f"Left out: {', '.join(told)} (failures.csv)."] if told else []
+    return [f"Left out, or worth a look: {', '.join(told)} (failures.csv)."] if told else []
 
 
 def headline_table(records: list[dict]) -> list[str]:
