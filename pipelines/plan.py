@@ -34,11 +34,12 @@ def dataset(name: str, params: Params) -> dict:
     module = plugins.load("datasets", entry.layout)
     options = check(module.Options, entry.options, f"params.yaml: datasets.{name}.options")
     population = params.populations[entry.population]
-    if population.subjects > module.PEOPLE:
-        raise BadParams(
-            f"params.yaml: populations.{entry.population}.subjects is {population.subjects}: "
-            f"the layout {entry.layout} of datasets.{name} has names for {module.PEOPLE} people"
-        )
+    for key, most in (("subjects", module.PEOPLE), ("clips", module.TRIALS)):
+        if (asked := getattr(population, key)) > most:
+            raise BadParams(
+                f"params.yaml: populations.{entry.population}.{key} is {asked}: the layout {entry.layout} of "
+                f"datasets.{name} has at most {most}"
+            )
     return entry.model_dump() | {
         "name": name,
         "options": options.model_dump(),
@@ -61,7 +62,12 @@ def method_entry(method, where: str) -> dict:
 def check_extractors(params: Params) -> None:
     for kind, given in params.features.extractors.items():
         known("extractor", kind, plugins.names("features"), "features.extractors")
-        check(plugins.load("features", kind).Options, given, f"params.yaml: features.extractors.{kind}")
+        extractor = plugins.load("features", kind)
+        options = check(extractor.Options, given, f"params.yaml: features.extractors.{kind}")
+        try:
+            extractor.definitions((), options)
+        except ValueError as error:
+            raise BadParams(f"params.yaml: features.extractors.{kind}: {error}") from None
 
 
 def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:

@@ -27,7 +27,7 @@ from benchmark.trees import below, files, folders
 from benchmark.types import Audio, Crops, Modality, Reading, Source, Unusable, Video, WrongTree
 from benchmark.windows import Windows, cut, vote
 
-LABELS, PARTITIONS, PEOPLE = ("valence", "arousal", "expression"), ("official",), 10_000
+LABELS, PARTITIONS, PEOPLE, TRIALS = ("valence", "arousal", "expression"), ("official",), 10_000, 1
 EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
 CHALLENGES = {
     "va": ("VA_Estimation_Challenge", "VA_Set"),

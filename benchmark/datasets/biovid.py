@@ -33,7 +33,8 @@ CHANNELS = {  # column of the file -> channel
 }
 LABELS, PARTITIONS = ("level",), ("holdout_61_26",)  # columns of the clip table that tasks may name
 FACIAL = ("emg_corrugator", "emg_zygomaticus")
-RATE_HZ, FRAMES_HZ, DURATION_S, PEOPLE = 512, 25, 5.5, 87
+PEOPLE, TRIALS = 87, 100  # as many as the layout has names for, and as many recordings of each
+RATE_HZ, FRAMES_HZ, DURATION_S = 512, 25, 5.5
 ONSET_S = (0.1, 0.9)  # when a synthetic face begins to react
 SUBJECTS = """
     071309_w_21 071313_m_41 071614_m_20 071709_w_23 071814_w_23 071911_w_24 072414_m_23 072514_m_27

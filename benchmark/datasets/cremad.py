@@ -30,7 +30,7 @@ from benchmark.trees import below, child
 from benchmark.types import Audio, Modality, Reading, Source, Unusable, Video, WrongTree
 
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fearful", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
-LABELS, PARTITIONS, PEOPLE = ("emotion", *votes.QUERIES, "level"), (), 91
+LABELS, PARTITIONS, PEOPLE, TRIALS = ("emotion", *votes.QUERIES, "level"), (), 91, 82
 SENTENCES = ("IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI")
 LEVELS = {"LO": 0.0, "MD": 1.0, "HI": 2.0, "XX": np.nan}
 NAME = re.compile(rf"(10\d\d)_({'|'.join(SENTENCES)})_({'|'.join(EMOTIONS)})_(LO|MD|HI|XX?)", re.ASCII)

@@ -28,7 +28,7 @@ from benchmark.params import Population
 from benchmark.trees import below
 from benchmark.types import Audio, Modality, Reading, Source, Video, WrongTree
 
-LABELS, PARTITIONS, PEOPLE = ("emotion", "intensity", "statement"), (), 24
+LABELS, PARTITIONS, PEOPLE, TRIALS = ("emotion", "intensity", "statement"), (), 24, 104
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 ENDINGS = {"01": ".mp4", "02": ".mp4", "03": ".wav"}  # picture and sound, picture, sound
 CHANNELS = {"speech": ("01",), "song": ("02",), "both": ("01", "02")}

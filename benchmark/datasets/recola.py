@@ -26,7 +26,7 @@ from benchmark.trees import below, child, files
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 from benchmark.windows import Windows, cut
 
-LABELS, PARTITIONS, PEOPLE = ("arousal", "valence"), ("avec",), 50
+LABELS, PARTITIONS, PEOPLE, TRIALS = ("arousal", "valence"), ("avec",), 50, 1
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
 STEP_S, LAG_S = 0.04, 2.8
 MEDIA = {"vision": (".mp4", ".avi"), "speech": (".wav",), "biosignal": (".csv",)}

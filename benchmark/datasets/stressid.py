@@ -30,7 +30,8 @@ from benchmark.params import Population
 from benchmark.trees import below, child, files
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 
-LABELS, PARTITIONS, PEOPLE = ("stress", "affect", "self_stress", "self_relax", "valence", "arousal"), (), 65
+LABELS, PARTITIONS = ("stress", "affect", "self_stress", "self_relax", "valence", "arousal"), ()
+PEOPLE, TRIALS = 65, 11
 TALKING = ("Counting1", "Counting2", "Counting3", "Stroop", "Speaking", "Math", "Reading")
 TASKS = ("Breathing", "Video1", "Video2", *TALKING, "Relax")
 CLASSES = {"stress": ("binary-stress", (0, 1)), "affect": ("affect3-class", (0, 1, 2))}  # column of labels.csv, values

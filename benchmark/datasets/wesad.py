@@ -35,7 +35,7 @@ from benchmark.windows import Windows, vote
 
 LABELS, PARTITIONS = ("state", "stress", "valence", "arousal", "order"), ()
 SUBJECTS = tuple(f"S{number}" for number in range(2, 18) if number != 12)
-PEOPLE = len(SUBJECTS)
+PEOPLE, TRIALS = len(SUBJECTS), 1
 RATE_HZ, EVERY = 700, 7  # of the labels; of every how many labels one is enough to tell where windows lie
 CONDITIONS = {"base": 1, "tsst": 2, "fun": 3, "medi": 4}  # names in the questionnaire, without numbers
 IGNORED = (0, 5, 6, 7)

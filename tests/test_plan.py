@@ -1,0 +1,69 @@
+"""The plan: every name is checked before anything is computed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from test_params import SHIPPED
+
+from benchmark.params import BadParams
+from pipelines import plan
+
+
+@pytest.fixture
+def raw() -> dict:
+    return yaml.safe_load(SHIPPED.read_text())
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """Runs the plan of the given params in a folder of its own; returns what lies in results/plan."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(raw: dict) -> dict[str, dict]:
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+        plan.main()
+        folder = tmp_path / "results" / "plan"
+        return {path.relative_to(folder).as_posix(): json.loads(path.read_text()) for path in folder.rglob("*.json")}
+
+    return run
+
+
+def test_all_seven_datasets_and_every_task_can_be_planned(planned, raw):
+    raw["suite"] |= {"datasets": list(raw["datasets"]), "tasks": list(raw["tasks"])}
+    found = planned(raw)
+    assert {f"datasets/{name}.json" for name in raw["datasets"]} <= set(found)
+    assert found["datasets/wesad.json"]["modalities"]["wrist"][0] == "biosignal"
+    assert found["tasks/wesad_state.json"]["headline"] == "macro_f1" and found["tasks/wesad_state.json"]["digest"]
+
+
+@pytest.mark.parametrize(
+    "path, value, told",
+    [
+        (("tasks", "recola_av", "headline"), "kappa", "tasks.recola_av.headline: there is no metric 'kappa'"),
+        (("tasks", "recola_av", "privileged"), ["biosignals"], "there is no modality 'biosignals'; did you mean"),
+        (("tasks", "recola_av", "target"), ["arousal", "pain"], "there is no label 'pain'"),
+        (("tasks", "recola_av", "split", "rule"), "official", "there is no rule 'official'"),
+        (("tasks", "affwild2_va", "clips"), "all", "tasks.affwild2_va.clips is 'all': input should be 'any' or 'compl"),
+        (("datasets", "recola", "layout"), "rekola", "datasets.recola: there is no layout 'rekola'; did you mean"),
+        (("datasets", "recola", "options", "release"), "2018", "datasets.recola.options.release is '2018'"),
+        (("datasets", "recola", "options", "windows"), {"length_s": 6}, "options.windows.hop_s is missing"),
+        (("datasets", "recola", "options", "windows", "hop_s"), 0, "options.windows.hop_s is 0"),
+        (("datasets", "recola", "options", "windows", "lenght"), 1, "no key 'lenght'; did you mean 'length_s"),
+        (("populations", "actors", "subjects"), 25, "populations.actors.subjects is 25: the layout ravdess"),
+        (("populations", "shared", "clips"), 101, "populations.shared.clips is 101: the layout biovid"),
+        (("features", "extractors", "speech"), {"rates": 1}, "features.extractors.speech has no key 'rates'"),
+        (("features", "extractors", "vision"), {"embedding": "none.onnx"}, "none.onnx"),
+        (("features", "extractors", "vision"), {"embedding": "broken.onnx"}, "broken.onnx"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_before_anything_is_computed(planned, raw, path, value, told):
+    held = raw
+    for key in path[:-1]:
+        held = held[key]
+    held[path[-1]] = value
+    Path("broken.onnx").write_text("not a network")
+    with pytest.raises(BadParams) as error:
+        planned(raw)
+    assert told in str(error.value), str(error.value)
