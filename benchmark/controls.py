@@ -48,9 +48,9 @@ def fitted(cell: Cell, bits: np.ndarray, target: np.ndarray, rows: np.ndarray):
 def identity(cell: Cell) -> dict[str, dict]:
     """How often each modality's features tell who it is: modality -> accuracy, chance, clips; or a reason.
 
-    Half of each subject's recordings (of its clips, in their order, where there is only one) teach a shrunk linear
-    discriminant that names the subject of every clip of the other half. High values are why clips of one subject must
-    never lie on both sides of a split.
+    A shrunk linear discriminant learns from one half who is in the clips of the other: the earlier and the later clips
+    of each recording where recordings hold several, which each show one person; else every other recording of each
+    subject. High values are why clips of one person must never lie on both sides of a split.
     """
     return {name: recognised(cell, name) for name in cell.table.x}
 
@@ -60,27 +60,20 @@ def recognised(cell: Cell, modality: str) -> dict:
 
     table = cell.table
     x = table.x[modality].flatten(1).cpu().numpy()
-    present = pd.DataFrame({"subject": table.subject_id, "recording": table.recording_id, "clip": table.clip_id})
-    present = present[table.visible[modality].cpu().numpy()].sort_values(["subject", "recording", "clip"])
-    later = present.groupby("subject", group_keys=False)[["recording", "clip"]].apply(second_half)
-    later = later.reindex(present.index).to_numpy(bool)
-    known = present.subject.isin(present.subject[later]) & present.subject.isin(present.subject[~later])
+    several = len(set(table.recording_id)) < len(table.clip_id)
+    present = pd.DataFrame({"who": table.recording_id if several else table.subject_id, "clip": table.clip_id})
+    present = present[table.visible[modality].cpu().numpy()].sort_values(["who", "clip"])
+    place, clips = present.groupby("who").cumcount(), present.groupby("who").clip.transform("size")
+    later = place >= clips / 2 if several else place % 2 == 1
+    known = present.who.isin(present.who[later])
     train, test = (present[known & half] for half in (~later, later))
-    people = train.subject.nunique()
+    people = train.who.nunique()
     if people < 2 or len(train) <= people:
-        return {"reason": "too few clips of each subject"}
+        return {"reason": "too few clips of each person"}
     mean, deviation = np.nanmean(x[train.index], axis=0), np.nanstd(x[train.index], axis=0)
     x = np.nan_to_num((x - mean) / np.where(deviation > 1e-8, deviation, 1)).clip(-5, 5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constant columns
         probe = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=np.full(people, 1 / people))
-        right = probe.fit(x[train.index], train.subject).predict(x[test.index]) == test.subject
+        right = probe.fit(x[train.index], train.who).predict(x[test.index]) == test.who
     return {"accuracy": float(right.mean()), "chance": 1 / people, "clips": len(test)}
-
-
-def second_half(clips: pd.DataFrame) -> pd.Series:
-    """Which of one subject's clips, in order, are tested: every other recording, or the later half of a single one."""
-    recordings = clips.recording.rank(method="dense").astype(int)
-    if recordings.max() > 1:
-        return recordings % 2 == 0
-    return pd.Series(np.arange(len(clips)) >= len(clips) / 2, index=clips.index)

@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from benchmark.records import CONTROLS
 from benchmark.report.leaderboard import better, shown_condition, title
 
 # Okabe and Ito's colours, told apart by colour-blind people; markers tell conditions apart in grey.
@@ -20,9 +21,10 @@ def scores(records: list[dict], path: Path) -> None:
     own = [record for record in records if record["status"] == "ok"]
     metric = own[0]["headline"]["metric"]
     figure, (left, right) = plt.subplots(
-        1, 2, figsize=(10, 1.6 + 0.36 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
+        1, 2, figsize=(10, 2.0 + 0.42 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
     )
     draw_conditions(left, own, metric)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     draw_differences(right, own, metric)
     left.set_yticks(range(len(own)), [record["method"] for record in own])
     left.invert_yaxis()
@@ -38,15 +40,20 @@ def scores(records: list[dict], path: Path) -> None:
 
 
 def draw_conditions(axes, records: list[dict], metric: str) -> None:
-    names = list(records[0]["conditions"])
-    offsets = np.linspace(-0.24, 0.24, len(names))
+    """Everything visible, the prevalent modalities, and each modality alone: all conditions would be too many."""
+    names = shown_conditions(records[0])
+    offsets = np.linspace(-0.3, 0.3, len(names))
     for number, name in enumerate(names):
         scored = [(y, record["conditions"][name].get("scores")) for y, record in enumerate(records)]
         found = [(y + offsets[number], s[metric]) for y, s in scored if s and s[metric]["value"] is not None]
         style = {"color": COLOURS[number % 7], "marker": MARKERS[number % 7], "label": f"sees {name}"}
         intervals(axes, found, style)
     axes.set_xlabel(metric)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=len(names), frameon=False)
+
+
+def shown_conditions(record: dict) -> list[str]:
+    wanted = ("all", "privileged_absent")
+    return [name for name, entry in record["conditions"].items() if entry["alias"] in wanted or "+" not in name]
 
 
 def draw_differences(axes, records: list[dict], metric: str) -> None:
@@ -54,7 +61,8 @@ def draw_differences(axes, records: list[dict], metric: str) -> None:
     found = [
         (y, record["difference"])
         for y, record in enumerate(records)
-        if record["method"] not in ("prevalent_only", "teacher") and record["difference"]["value"] is not None
+        if record["method"] not in ("prevalent_only", "teacher", *CONTROLS)
+        and record["difference"]["value"] is not None
     ]
     intervals(axes, found, {"color": "black", "marker": "o"})
     axes.set_xlabel(f"{metric}: difference to prevalent_only,\nboth seeing {shown_condition(records[-1])}")

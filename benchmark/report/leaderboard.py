@@ -109,7 +109,7 @@ def headline_table(records: list[dict]) -> list[str]:
             named(record),
             with_interval(scores[metric]),
             "" if baseline else with_interval(record["difference"], signed=True),
-            "" if baseline else with_interval(record["gap_recovered"]),
+            "" if baseline or record["method"] in CONTROLS else with_interval(record["gap_recovered"]),
             *(plain(scores[name]) for name in others),
         ]
         lines.append(f"| {' | '.join(cells)} |")
