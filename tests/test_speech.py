@@ -1,5 +1,8 @@
 """The speech features: tones, noise and recorded voices give what they must, and bad sound a reason."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +239,25 @@ def test_same_sound_same_features():
     first, second = extract(samples), extract(samples)
     np.testing.assert_array_equal(first.segment, second.segment)
     np.testing.assert_array_equal(first.clip, second.clip)
+
+
+SPEAK = """
+import numpy as np
+from benchmark.features import speech
+from benchmark.types import Audio
+sound = np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32)
+speech.extract(speech.analyse(Audio(16000, sound), speech.Options()), 0.0, 2.0, 4, speech.Options())
+"""
+
+
+def test_processes_that_compile_librosa_at_once_do_not_spoil_its_cache(tmp_path):
+    """Two start with nothing compiled; the third loads what they stored."""
+    root = Path(__file__).parents[1]
+
+    def start() -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-c", SPEAK], cwd=root, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        )
+
+    assert [process.wait() for process in [start(), start()]] == [0, 0]
+    assert list(tmp_path.rglob("*.nbi")) and start().wait() == 0

@@ -5,10 +5,14 @@ openSMILE is free for research and private use only; `extras: none` leaves it ou
 """
 
 import warnings
+from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Literal, NamedTuple
 
 import librosa
 import numpy as np
+from filelock import FileLock
 from pydantic import BaseModel, Field, model_validator
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
@@ -123,6 +127,7 @@ def analyse(audio: Audio, options: Options) -> Analysis:
         raise Unusable(
             "audio: contains only NaN or infinite values" if samples.size else "audio: empty, it has no samples"
         )
+    _compile()
     audio = Audio(audio.rate, samples)
     samples = np.where(known, samples - samples[known].mean(), 0).astype(np.float32)
     try:
@@ -154,6 +159,14 @@ def extract(analysis: Analysis, start_s: float, end_s: float, segments: int, opt
         if _smiling(options):
             clip = np.append(clip, extras.egemaps(samples, rate))
         return Features(_segments(track, segment, segments), clip)
+
+
+@cache
+def _compile() -> None:
+    """librosa compiles itself on its first use, and two processes that store the result at once leave one that
+    crashes whoever loads it; so one at a time."""
+    with FileLock(Path(gettempdir()) / "librosa-compiles.lock"):
+        _measure(np.zeros(4096, np.float32), 0, 2, Options())
 
 
 def _smiling(options: Options) -> bool:
