@@ -1,6 +1,5 @@
 """Aff-Wild2: frames by number and time stamp, two people in a video, and everything that is odd about it."""
 
-import os
 import shutil
 
 import cv2
@@ -194,17 +193,6 @@ def test_doubled_folders_and_litter_are_accepted(copy):
     assert all((copy / path).exists() for name in ("vision", "speech") for path in found[name])
     kept = [column for column in found if column not in ("vision", "speech")]
     pd.testing.assert_frame_equal(found[kept], expected[kept])
-
-
-def test_order_and_times_of_files_change_nothing(copy, tmp_path):
-    expected = affwild2.read(copy, OPTIONS)
-    other = tmp_path / "other"
-    for path in sorted(copy.rglob("*"), reverse=True):
-        if path.is_file():
-            (other / path.relative_to(copy)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, other / path.relative_to(copy))
-            os.utime(other / path.relative_to(copy), (1, 1))
-    pd.testing.assert_frame_equal(affwild2.read(other, OPTIONS).clips, expected.clips)
 
 
 def test_videos_open_in_another_reader_with_the_stated_rates(made):

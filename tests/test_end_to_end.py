@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 METHODS = ["prevalent_only", "kd", "pknot"]
+TASKS = {"biovid_level": "biovid", "recola_av": "recola"}  # of a clip each, and of windows
 
 
 class Clone:
@@ -59,8 +60,9 @@ class Clone:
 
 
 def make_small(params: dict) -> None:
-    params["suite"] |= {"tasks": ["biovid_level"], "methods": METHODS}
+    params["suite"] |= {"datasets": list(TASKS.values()), "tasks": list(TASKS), "methods": METHODS}
     params["populations"]["shared"] |= {"subjects": 10, "clips": 5}
+    params["populations"]["conversation"] |= {"subjects": 10, "seconds": 18}
     params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
     params["evaluation"]["resamples"] = 200
 
@@ -74,18 +76,19 @@ def clone(tmp_path_factory):
 
 
 def test_the_first_repro_runs_every_stage(clone):
-    cells = {f"distill@biovid_level-{method}" for method in METHODS}
-    once = {"plan", "prepare@biovid", "features@biovid", "inputs@biovid_level", "teacher@biovid_level"}
-    assert clone.first == cells | once | {"evaluate@biovid_level", "report", "track"}
+    cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
+    of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
+    of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features")}
+    assert clone.first == cells | of_tasks | of_datasets | {"plan", "report", "track"}
 
 
 def test_the_leaderboard_has_every_method_and_says_synthetic(clone):
     rows = clone.leaderboard()
-    assert {row["method"] for row in rows} == {*METHODS, "teacher", "teacher_hallucinated"}
+    assert {row["method"] for row in rows} == {*METHODS, "teacher", "teacher_hallucinated", "availability"}
     assert {row["provenance"] for row in rows} == {"synthetic"}
     assert all(row["value"] or row["reason"] for row in rows)
     scored = [row for row in rows if row["metric"] == "kappa" and row["condition"] == "vision"]
-    assert len(scored) == 5 and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in scored)
+    assert len(scored) == 6 and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in scored)
     assert "SYNTHETIC" in (clone.folder / "results" / "leaderboard.md").read_text()
     assert (clone.folder / "results" / "figures" / "biovid_level.png").stat().st_size > 10_000
 
@@ -111,7 +114,7 @@ def test_mlflow_holds_the_runs(clone):
         "from mlflow import MlflowClient as C; c = C(); e = c.get_experiment_by_name('affect-pkd').experiment_id;"
         "print(len(c.search_runs([e], max_results=500)))",
     )  # fmt: skip
-    assert found.stdout.strip() == str(1 + 5 * (1 + 5)), found.stderr[-2000:]
+    assert found.stdout.strip() == str(1 + len(TASKS) * (5 * (1 + 5) + 1)), found.stderr[-2000:]
     assert (clone.folder / "mlflow.db").exists()
 
 
@@ -125,13 +128,13 @@ def test_dvc_shows_metrics_and_plots(clone):
 def test_later_repros_run_only_what_changed(clone):
     before = (clone.folder / "results" / "leaderboard.csv").read_bytes()
     assert clone.repro() == set()
-    ends = {"plan", "evaluate@biovid_level", "report", "track"}
+    ends = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
 
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.5))
-    assert clone.repro() == ends | {"distill@biovid_level-kd"}
+    assert clone.repro() == ends | {f"distill@{task}-kd" for task in TASKS}
 
     clone.edit(lambda params: params["suite"]["methods"].append("kdot"))
-    assert clone.repro() == ends | {"distill@biovid_level-kdot"}
+    assert clone.repro() == ends | {f"distill@{task}-kdot" for task in TASKS}
 
     clone.edit(lambda params: params["runtime"].update(workers=1))
     assert clone.repro() == set()
