@@ -1,5 +1,6 @@
 """One cell of the benchmark: the clips of a task, divided for each replica, ready to be trained on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from benchmark import inputs, models, stats
+from benchmark import inputs, missing, models, stats
 from benchmark.params import Task, Training
 from benchmark.seeds import seed
 from benchmark.train import Fitted, Replica, batch_orders, pad
@@ -63,26 +64,29 @@ class Cell:
         found = [self.table.target[torch.from_numpy(rows).to(self.device)] for rows in self.train]
         return torch.stack([t.mean(0) for t in found]), torch.stack([t.std(0).clamp_min(1e-6) for t in found])
 
-    def network(
-        self, role: str, number: int, modalities, hallucinator: models.Hallucinator | None = None
-    ) -> models.Network:
-        """An untrained network of one replica, its weights drawn from (role, task, fold, seed), never the method."""
+    def draw(self, number: int, build: Callable[[], nn.Module], *identity: str) -> nn.Module:
+        """A module of one replica, weights drawn from (identity, task, fold, seed), its encoders standardising."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed("weights", role, self.name, *self.replicas[number]))
-            network = models.Network(self.shapes(modalities), self.outputs, self.training.encoder, hallucinator)
+            torch.manual_seed(seed(*identity, self.name, *self.replicas[number]))
+            module = build().to(self.device)
         rows = torch.from_numpy(self.train[number]).to(self.device)
-        network = network.to(self.device)
-        for name, encoder in network.encoders.items():
+        for name, encoder in getattr(module, "encoders", {}).items():
             encoder.standardise.fit(self.table.x[name][rows])
+        return module
+
+    def network(self, role: str, number: int, modalities, **more) -> models.Network:
+        """An untrained network of one replica, its weights drawn from its role, never from the method."""
+        shapes, encoder = self.shapes(modalities), self.training.encoder
+        network = self.draw(number, lambda: models.Network(shapes, self.outputs, encoder, **more), "weights", role)
         mean, deviation = self.scale
         network.target_mean.copy_(mean[number])
         network.target_deviation.copy_(deviation[number])
         return network
 
-    def judge(self, modalities):
-        """A judge for train.fit: the headline metric of every replica on its own validation clips."""
+    def judge(self, modalities, hidden=()):
+        """A judge for train.fit: each replica's headline metric on its own validation clips, some inputs hidden."""
         rows = pad(self.validation).to(self.device)
-        shown = self.view(rows, modalities)
+        shown = missing.hide(self.view(rows, modalities), [name for name in modalities if name not in hidden])
         mean, deviation = (values[:, None] for values in self.scale)
         truth = self.table.target[rows].cpu().numpy()
         headline, kind = stats.headline(self.task), self.task.kind
@@ -149,9 +153,10 @@ def card(cell: Cell, name: str, fitted: Fitted | None = None) -> dict:
     """What saved weights are: enough to rebuild the networks and to tell how each replica was selected."""
     replicas = [replica._asdict() for replica in cell.replicas]
     if fitted:
-        for entry, epoch, score in zip(replicas, fitted.epoch.tolist(), fitted.score.tolist(), strict=True):
-            entry |= {"epoch": epoch, "validation": score if np.isfinite(score) else None}
-            entry["status"] = "ok" if epoch else "diverged"
+        for number, entry in enumerate(replicas):
+            score, lost = fitted.score[number], int(fitted.diverged[number])
+            entry |= {"epoch": int(fitted.epoch[number]), "validation": float(score) if np.isfinite(score) else None}
+            entry |= {"status": "diverged", "diverged": lost} if lost else {"status": "ok"}
     return {
         "task": cell.name,
         "name": name,
@@ -160,4 +165,13 @@ def card(cell: Cell, name: str, fitted: Fitted | None = None) -> dict:
         "shapes": {key: list(shape) for key, shape in cell.shapes(cell.table.x).items()},
         "device": cell.device.type,
         "replicas": replicas,
-    }
+    } | ({"raw": raw_scales(fitted)} if fitted else {})
+
+
+def raw_scales(fitted: Fitted) -> dict[str, dict[str, float | None]]:
+    """Mean of each unweighted term over the replicas, in the first and in the last epoch: how large it is by nature."""
+    found = {}
+    for term, values in fitted.raw.items():
+        ends = {"first": values[0], "last": values[-1]}
+        found[term] = {end: float(np.nanmean(v)) if np.isfinite(v).any() else None for end, v in ends.items()}
+    return found

@@ -24,3 +24,15 @@ def recorder(path: Path, replicas: list[Replica]) -> Callable[[int, dict[str, np
                     lines.writerow((epoch, *replica, term, f"{value:.6g}"))
 
     return on_epoch
+
+
+def merge(paths: list[Path], chosen: np.ndarray, replicas: list[Replica], path: Path) -> None:
+    """Of several candidates' curves, those of the candidate chosen for each replica."""
+    import pandas as pd
+
+    tables = [pd.read_csv(own) for own in paths]
+    kept = []
+    for replica, number in zip(replicas, chosen, strict=True):
+        table = tables[number]
+        kept.append(table[(table.fold == replica.fold) & (table.seed == replica.seed)])
+    pd.concat(kept).sort_values(["epoch", "fold", "seed", "term"]).to_csv(path, index=False)

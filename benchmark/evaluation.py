@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmark import checkpoints, missing, student, teacher
+from benchmark import checkpoints, missing, student, teacher, tnet
 from benchmark.cell import Cell, decide
 from benchmark.models import Network
+from benchmark.params import Method
 
 KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
 
@@ -23,11 +24,12 @@ def restore(cell: Cell, models: Path, name: str) -> tuple[dict, list[Network] | 
     if "impossible" in card:
         return card, None
     if own != "teacher":
-        imagined = teacher.load_hallucinators(cell, models, card["method"]["tnet"])
-        return card, student.restore(cell, state, imagined)
+        method = Method.model_validate({key: value for key, value in card["method"].items() if key != "digests"})
+        imagined = tnet.load_hallucinators(cell, models, method.tnet)
+        return card, student.restore(cell, method, state, imagined)
     networks = teacher.restore(cell, state)
     if name != own:
-        for network, module in zip(networks, teacher.load_hallucinators(cell, models, "trained"), strict=True):
+        for network, module in zip(networks, tnet.load_hallucinators(cell, models, "mse"), strict=True):
             network.hallucinator = module
     return card, networks
 

@@ -15,6 +15,17 @@ class Output(NamedTuple):
 
     prediction: Tensor  # (B, outputs): logits, or standardised values
     z: Tensor  # (B, WIDTH) joint embedding
+    tokens: Tensor  # (B, slots, WIDTH) what is fused: prevalent modalities first, then seen or imagined privileged ones
+    seen: Tensor  # (B, slots) bool: which of them took part
+
+
+class Lesson(NamedTuple):
+    """What a loss term may know of a batch beside the student and its teacher."""
+
+    kind: str  # of the task: classification, ordinal or regression
+    target: Tensor  # (B,) class index, or (B, targets) standardised values
+    privileged: int  # how many slots of the teacher, the last ones, hold privileged modalities
+    adapted: Tensor | tuple[Tensor, ...] = ()  # what the term's own Adapter makes of student and teacher
 
 
 class Standardise(nn.Module):
@@ -116,14 +127,13 @@ class TNet(nn.Module):
 
 
 class Hallucinator(nn.Module):
-    """The teacher's prevalent encoders and its T-Net, frozen: what a student may use in place of privileged input."""
+    """Prevalent encoders and a T-Net: what a student may use in place of privileged input."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]], privileged: tuple[str, ...], encoder: str):
         super().__init__()
         self.encoders = nn.ModuleDict({name: ENCODERS[encoder](shape) for name, shape in shapes.items()})
         self.tnet = TNet(len(shapes), len(privileged))
         self.privileged = privileged
-        self.requires_grad_(False)
 
     def embed(self, x: dict[str, Tensor]) -> Tensor:
         return torch.stack([encode(x[name]) for name, encode in self.encoders.items()], dim=-2)
@@ -137,14 +147,20 @@ class Network(nn.Module):
     """Teacher or student: encoders of the modalities it may see, mid-fusion, head.
 
     With a hallucinator, the slots of privileged modalities that are not visible hold what the T-Net imagines.
-    The order of the slots is that of `shapes`, then the hallucinated ones that have no encoder here.
+    The order of the slots is that of `shapes`, then the hallucinated ones that have no encoder here. An absent
+    modality is a masked token, or, as `absent` says, filled in with zeros or the training mean as if it were there.
     """
 
     def __init__(
-        self, shapes: dict[str, tuple[int, ...]], outputs: int, encoder: str, hallucinator: Hallucinator | None = None
+        self,
+        shapes: dict[str, tuple[int, ...]],
+        outputs: int,
+        encoder: str,
+        hallucinator: Hallucinator | None = None,
+        absent: str = "mask",
     ):
         super().__init__()
-        self.inputs = tuple(shapes)
+        self.inputs, self.absent = tuple(shapes), absent
         self.encoders = nn.ModuleDict({name: ENCODERS[encoder](shape) for name, shape in shapes.items()})
         imagined = hallucinator.privileged if hallucinator else ()
         self.slots = self.inputs + tuple(name for name in imagined if name not in shapes)
@@ -161,11 +177,19 @@ class Network(nn.Module):
     def forward(self, x: dict[str, Tensor], visible: dict[str, Tensor]) -> Output:
         """x[modality] (B, ...), visible[modality] (B,) bool. A clip with nothing visible gets the bias alone."""
         seen = torch.stack([visible[name] for name in self.inputs], dim=-1)
+        if self.absent != "mask":
+            x, seen = self.impute(x, visible), seen | seen.any(-1, keepdim=True)
         tokens = self.embed(x)
         if self.hallucinator:
             tokens, seen = self.imagine(x, visible, tokens, seen)
         z = self.fusion(tokens, seen)
-        return Output(self.head(z), z)
+        return Output(self.head(z), z, tokens, seen)
+
+    def impute(self, x: dict, visible: dict) -> dict:
+        """x with absent modalities as zeros, or as NaN, which their encoders take for the training mean."""
+        filling = 0.0 if self.absent == "zeros" else torch.nan
+        masks = {name: visible[name].reshape(visible[name].shape + (1,) * (x[name].dim() - 1)) for name in self.inputs}
+        return {name: torch.where(masks[name], x[name], filling) for name in self.inputs}
 
     def imagine(self, x: dict, visible: dict, tokens: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         known = torch.stack([visible[name] for name in self.hallucinator.encoders], dim=-1)

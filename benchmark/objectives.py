@@ -1,23 +1,31 @@
 """What a network minimises: the loss of its task and the distillation terms of its method."""
 
 from collections.abc import Callable
+from functools import partial
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark import plugins
-from benchmark.models import Output
-from benchmark.params import BadParams, Method, check, nearest
+from benchmark.models import Lesson, Output
+from benchmark.params import BadParams, Method, Task, check, nearest
 
 
 def task_loss(output: Output, target: Tensor, kind: str) -> Tensor:
     """Cross-entropy (B, classes) against (B,), or 1 - CCC of standardised values (B, targets), mean over targets."""
+    return task_losses(output.prediction[..., None, :], target, kind)[..., 0]
+
+
+def task_losses(prediction: Tensor, target: Tensor, kind: str) -> Tensor:
+    """The task loss of several predictions (..., B, n, outputs) of the same targets: (..., n)."""
     if kind != "regression":
         # as torch's cross_entropy, which under vmap loads a symbolic algebra package: 2 s for every cell
-        return -output.prediction.log_softmax(-1).gather(-1, target[..., None]).mean()
-    guess, truth = output.prediction, target
-    covariance = ((guess - guess.mean(0)) * (truth - truth.mean(0))).mean(0)
-    spread = guess.var(0, correction=0) + truth.var(0, correction=0) + (guess.mean(0) - truth.mean(0)).square()
-    return (1 - 2 * covariance / spread.clamp_min(1e-8)).mean()
+        index = target[..., None, None].expand(*prediction.shape[:-1], 1)
+        return -prediction.log_softmax(-1).gather(-1, index)[..., 0].mean(-2)
+    guess, truth = prediction, target[..., None, :]
+    apart = guess.mean(-3) - truth.mean(-3)
+    covariance = ((guess - guess.mean(-3, keepdim=True)) * (truth - truth.mean(-3, keepdim=True))).mean(-3)
+    spread = guess.var(-3, correction=0) + truth.var(-3, correction=0) + apart.square()
+    return (1 - 2 * covariance / spread.clamp_min(1e-8)).mean(-1)
 
 
 def options(terms: dict[str, dict], where: str) -> dict[str, object]:
@@ -30,16 +38,35 @@ def options(terms: dict[str, dict], where: str) -> dict[str, object]:
     return checked
 
 
-def build(method: Method, kind: str) -> tuple[Callable[[Callable, dict], dict[str, Tensor]], dict[str, float]]:
+def unfit(terms: dict[str, dict], task: Task) -> str:
+    """Why a method's terms cannot be used on a task; empty if they can."""
+    outputs = len(task.classes) or len(task.target)
+    told = [getattr(plugins.load("losses", name), "unfit", lambda *_: "")(task.kind, outputs) for name in terms]
+    return "; ".join(f"{name} {reason}" for name, reason in zip(terms, told, strict=True) if reason)
+
+
+def adapters(terms: dict[str, dict]) -> dict[str, Callable[[], nn.Module]]:
+    """What builds the module that a loss term learns beside the student, by term; most terms have none."""
+    chosen = options(terms, "terms")
+    modules = {name: plugins.load("losses", name) for name in terms}
+    return {n: partial(module.Adapter, chosen[n]) for n, module in modules.items() if hasattr(module, "Adapter")}
+
+
+def build(method: Method, task: Task) -> tuple[Callable[[Callable, dict], dict[str, Tensor]], dict[str, float]]:
     """(objective, weights) for train.fit: raw terms by name, the task's own loss among them as `task`."""
     chosen = options(method.terms, "terms")
     modules = {name: plugins.load("losses", name) for name in chosen}
 
     def objective(call: Callable, batch: dict) -> dict[str, Tensor]:
-        output = call(batch["x"], batch["visible"])
-        terms = {"task": task_loss(output, batch["target"], kind)}
+        if not modules:
+            return {"task": task_loss(call(batch["x"], batch["visible"]), batch["target"], task.kind)}
+        teacher = Output(**batch["teacher"])
+        student, adapted = call(batch["x"], batch["visible"], teacher)
+        lesson = Lesson(task.kind, batch["target"], len(task.privileged))
+        terms = {"task": task_loss(student, batch["target"], task.kind)}
         for name, module in modules.items():
-            terms[name] = module.loss(output, Output(**batch["teacher"]), chosen[name], kind)
+            given = lesson._replace(adapted=adapted.get(name, ()))
+            terms[name] = module.loss(student, teacher, chosen[name], given)
         return terms
 
     return objective, {"task": method.task_weight} | {name: given.weight for name, given in chosen.items()}

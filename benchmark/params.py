@@ -23,7 +23,7 @@ class BadParams(Exception):
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Suite(Section):
@@ -107,9 +107,26 @@ class Method(Section):
 
     terms: dict[str, dict[str, Any]] = {}
     task_weight: Annotated[float, Field(ge=0)] = 1.0
-    tnet: Literal["none", "trained", "random"] = "none"
-    teacher: Literal["trained", "permuted", "untrained"] = "trained"
+    tnet: Literal["none", "random", "mse", "mmd", "cosine", "own"] = "none"  # own: learnt by the student itself
+    teacher: Literal["trained", "permuted", "untrained", "crossfit", "confident", "batchwise"] = "trained"
     labels: Literal["noisy", "clean"] = "noisy"
+    inputs: Literal["prevalent", "all"] = "prevalent"  # what the student is trained on; it is tested without the rest
+    absent: Literal["mask", "zeros", "mean"] = "mask"  # what stands in for an absent modality
+    dropout: Share = 0.0  # of the privileged modalities, hidden at random in training
+
+    @model_validator(mode="after")
+    def consistent(self):
+        if self.inputs == "prevalent" and (self.dropout or self.absent != "mask"):
+            raise ValueError("dropout and absent are of privileged inputs: they need inputs: all")
+        if self.inputs == "all" and self.tnet != "none":
+            raise ValueError("inputs: all leaves nothing to hallucinate: it needs tnet: none")
+        return self
+
+
+class Tuning(Section):
+    """How many weights each method may try; the same number for all, chosen on the validation subjects."""
+
+    weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), AfterValidator(distinct)] = [1.0]
 
 
 class Task(Section):
@@ -178,6 +195,7 @@ class Params(Section):
     tasks: dict[str, Task]
     features: FeatureSection
     training: Training
+    tuning: Tuning = Tuning()
     methods: dict[str, Method]
     evaluation: Evaluation
     tracking: Tracking
@@ -199,7 +217,7 @@ class Params(Section):
         if taken := sorted(
             name
             for name in self.methods
-            if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "availability")
+            if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "targets", "availability")
         ):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
         if "prevalent_only" not in self.suite.methods:

@@ -1,11 +1,12 @@
 """Students: networks that see only prevalent modalities, trained by a method."""
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from benchmark import objectives, train
+from benchmark import objectives, targets, train
 from benchmark.cell import Cell
-from benchmark.models import Hallucinator, Network
+from benchmark.models import Hallucinator, Network, Output
 from benchmark.params import Method
 from benchmark.seeds import generator
 from benchmark.train import Fitted, replica_state
@@ -15,28 +16,43 @@ class Impossible(Exception):
     """A method that cannot be run on these recordings; the text is the reason in its record."""
 
 
-def networks(cell: Cell, hallucinators: list[Hallucinator] | None) -> list[Network]:
+class Pupil(nn.Module):
+    """A student in training, with what its loss terms learn beside it and is thrown away afterwards."""
+
+    def __init__(self, student: Network, adapters: dict[str, nn.Module]):
+        super().__init__()
+        self.student, self.adapters = student, nn.ModuleDict(adapters)
+
+    def forward(self, x: dict[str, Tensor], visible: dict[str, Tensor], teacher: Output | None = None):
+        """The student's Output; beside a teacher's, also what each adapter makes of both."""
+        output = self.student(x, visible)
+        if teacher is None:
+            return output
+        return output, {name: adapter(output, teacher) for name, adapter in self.adapters.items()}
+
+
+def inputs(cell: Cell, method: Method) -> tuple[str, ...]:
+    """The modalities that a student of the method can see in training."""
+    return (*cell.task.prevalent, *(cell.task.privileged if method.inputs == "all" else ()))
+
+
+def networks(cell: Cell, method: Method, hallucinators: list[Hallucinator] | None) -> list[Network]:
     """Untrained students, one per replica; same weights and batches for every method."""
-    own = hallucinators or [None] * len(cell.replicas)
-    return [cell.network("student", number, cell.task.prevalent, module) for number, module in enumerate(own)]
+    names, own = inputs(cell, method), hallucinators or [None] * len(cell.replicas)
+    return [
+        cell.network("student", number, names, hallucinator=module, absent=method.absent)
+        for number, module in enumerate(own)
+    ]
 
 
-def restore(cell: Cell, state: dict[str, Tensor], hallucinators: list[Hallucinator] | None) -> list[Network]:
+def restore(
+    cell: Cell, method: Method, state: dict[str, Tensor], hallucinators: list[Hallucinator] | None
+) -> list[Network]:
     """Trained students with their weights."""
-    found = networks(cell, hallucinators)
+    found = networks(cell, method, hallucinators)
     for number, network in enumerate(found):
         network.load_state_dict(replica_state(state, number))
     return found
-
-
-def permuted(cell: Cell, targets: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The control: each teacher's targets dealt to its training clips in a random order."""
-    dealt = {name: values.clone() for name, values in targets.items()}
-    for number, (replica, rows) in enumerate(zip(cell.replicas, cell.train, strict=True)):
-        other = generator("permuted", cell.name, *replica).permutation(rows)
-        for name, values in targets.items():
-            dealt[name][number, rows] = values[number, other]
-    return dealt
 
 
 def labels(cell: Cell, method: Method) -> Tensor:
@@ -48,27 +64,48 @@ def labels(cell: Cell, method: Method) -> Tensor:
     return cell.table.clean
 
 
+def dropped(cell: Cell, share: float, size: int) -> Tensor:
+    """Which privileged modalities are hidden from which clips of a batch: (replicas, steps, size, privileged) bool."""
+    shape = cell.training.epochs * cell.training.steps, size, len(cell.task.privileged)
+    drawn = [generator("modality dropout", cell.name, *replica).random(shape) < share for replica in cell.replicas]
+    return torch.from_numpy(np.stack(drawn)).to(cell.device)
+
+
 def fit(
     cell: Cell,
     method: Method,
-    targets: dict[str, Tensor] | None,
+    given: dict[str, Tensor],
     hallucinators: list[Hallucinator] | None,
     on_epoch,
+    factor: float = 1.0,
 ) -> Fitted:
-    """Train the students of one method. targets: as teacher.targets gives them, where a term needs them."""
-    given = permuted(cell, targets) if method.teacher == "permuted" else targets
-    objective, weights = objectives.build(method, cell.task.kind)
-    truth = labels(cell, method)
-    prevalent = cell.task.prevalent
-    own = torch.arange(len(cell.replicas), device=cell.device)[:, None]
+    """Train the students of one method. given: as targets.load gives them; factor multiplies every term's weight."""
+    if reason := objectives.unfit(method.terms, cell.task):
+        raise Impossible(reason)
+    objective, weights = objectives.build(method, cell.task)
+    weights |= {term: factor * weights[term] for term in method.terms}
+    truth, names, orders = labels(cell, method), inputs(cell, method), cell.orders()
+    hidden = dropped(cell, method.dropout, orders.shape[-1]) if method.dropout else None
 
-    def draw(rows: Tensor) -> dict:
-        batch = cell.batch(rows, prevalent, truth)
+    def draw(step: int) -> dict:
+        rows = orders[:, step]
+        batch = cell.batch(rows, names, truth)
+        if hidden is not None:
+            for place, name in enumerate(cell.task.privileged):
+                batch["visible"][name] = batch["visible"][name] & ~hidden[:, step, :, place]
         if method.terms:
-            batch["teacher"] = {name: values[own, rows] for name, values in given.items()}
+            batch["teacher"] = targets.batch(cell, method, given, rows, batch["target"])
         return batch
 
-    return train.fit(
-        networks(cell, hallucinators), draw, cell.orders(), objective, weights,
-        cell.judge(prevalent), cell.training, on_epoch,
-    )  # fmt: skip
+    builders = objectives.adapters(method.terms)
+    pupils = [
+        Pupil(network, {term: cell.draw(number, build, "adapter", term) for term, build in builders.items()})
+        for number, network in enumerate(networks(cell, method, hallucinators))
+    ]
+    fitted = train.fit(
+        pupils, draw, objective, weights, cell.judge(names, hidden=cell.task.privileged), cell.training, on_epoch
+    )
+    own = {
+        name.removeprefix("student."): tensor for name, tensor in fitted.state.items() if name.startswith("student.")
+    }
+    return fitted._replace(state=own)

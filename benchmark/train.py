@@ -27,6 +27,8 @@ class Fitted(NamedTuple):
     state: dict[str, Tensor]  # parameter or buffer name -> (replicas, ...)
     epoch: np.ndarray  # (replicas,) best epoch from 1; 0 when no epoch had a finite score
     score: np.ndarray  # (replicas,) validation score at that epoch
+    diverged: np.ndarray  # (replicas,) epoch in which a loss or weight was no longer finite; 0 for never
+    raw: dict[str, np.ndarray]  # term -> (epochs, replicas) mean of the unweighted term
 
 
 def device(wanted: str) -> torch.device:
@@ -80,8 +82,7 @@ class AdamW:
 
 def fit(
     modules: list[nn.Module],
-    draw: Callable[[Tensor], dict],
-    orders: Tensor,
+    draw: Callable[[int], dict],
     objective: Callable[[Callable, dict], dict[str, Tensor]],
     weights: dict[str, float],
     judge: Callable[[Callable], np.ndarray],
@@ -89,16 +90,18 @@ def fit(
     on_epoch: Callable[[int, dict[str, np.ndarray]], None] = lambda epoch, curves: None,
     title: str = "training",
 ) -> Fitted:
-    """Train one module per replica.
+    """Train one module per replica, and keep each at its best epoch.
 
-    draw(rows (R, B)) gives a batch with a leading replica axis; objective(call, batch of one replica) gives
-    {term: raw scalar}, and the sum weighted by `weights` is minimised; judge(run) scores the replicas (R,), higher
-    is better, where run(*inputs) applies every replica to its part of the inputs; on_epoch receives the mean raw
-    terms and the validation score of each replica after each epoch.
+    draw(step) gives the batch of an optimiser step with a leading replica axis; objective(call, batch of one replica)
+    gives {term: raw scalar}, and the sum weighted by `weights` is minimised; judge(run) scores the replicas (R,),
+    higher is better, where run(*inputs) applies every replica to its part of the inputs; on_epoch receives the mean
+    raw terms and the validation score of each replica after each epoch. A replica whose loss or weights are no longer
+    finite is not trained on: it stays what it was at its best epoch before.
     """
     pattern = modules[0]
     parameters, buffers = stack_module_state(modules)
-    optimiser = AdamW([tensor for tensor in parameters.values() if tensor.requires_grad], training)
+    learnt = [tensor for tensor in parameters.values() if tensor.requires_grad]
+    optimiser = AdamW(learnt, training)
 
     def one(own: dict, fixed: dict, batch: dict) -> dict:
         return objective(lambda *inputs: functional_call(pattern, (own, fixed), inputs), batch)
@@ -111,23 +114,32 @@ def fit(
 
     best = {name: tensor.detach().clone() for name, tensor in parameters.items()}
     best_epoch, best_score = np.zeros(len(modules), int), np.full(len(modules), -np.inf)
+    diverged, history = np.zeros(len(modules), int), []
     for epoch in progress(range(1, training.epochs + 1), training.epochs, title):
         totals: dict[str, Tensor] = {}
         for step in range((epoch - 1) * training.steps, epoch * training.steps):
-            terms = vmap(one)(parameters, buffers, draw(orders[:, step]))
+            terms = vmap(one)(parameters, buffers, draw(step))
             sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
             optimiser.step()
             for term, raw in terms.items():
                 totals[term] = totals.get(term, 0.0) + raw.detach()
-        score = judge(run)
+        curves = {term: (total / training.steps).cpu().numpy() for term, total in totals.items()}
+        diverged[(diverged == 0) & ~(finite(learnt) & np.isfinite(list(curves.values())).all(0))] = epoch
+        score = np.where(diverged == 0, judge(run), np.nan)
         better = np.isfinite(score) & (score > best_score)
         best_epoch[better], best_score[better] = epoch, score[better]
         for name, tensor in parameters.items():
             best[name][torch.from_numpy(better)] = tensor.detach()[torch.from_numpy(better)]
-        curves = {term: (total / training.steps).cpu().numpy() for term, total in totals.items()}
+        history.append(curves)
         on_epoch(epoch, curves | {"validation": score})
     best |= {name: tensor.detach() for name, tensor in buffers.items()}
-    return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan))
+    raw = {term: np.stack([curves[term] for curves in history]) for term in history[0]}
+    return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan), diverged, raw)
+
+
+def finite(tensors: list[Tensor]) -> np.ndarray:
+    """Which replicas (R,) have finite values in all tensors (R, ...)."""
+    return torch.stack([tensor.detach().flatten(1).isfinite().all(1) for tensor in tensors]).all(0).cpu().numpy()
 
 
 def replica_state(state: dict[str, Tensor], number: int) -> dict[str, Tensor]:

@@ -1,9 +1,7 @@
 """distill: a task's teacher and one method -> students."""
 
-from safetensors.torch import load_file
-
 from benchmark import cell as cells
-from benchmark import checkpoints, curves, student, teacher, train
+from benchmark import checkpoints, curves, student, targets, tnet, train, tuning
 from benchmark.params import Method
 from pipelines import stage
 
@@ -15,17 +13,26 @@ def main(task: str, method: str) -> None:
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
     models, folder = stage.MODELS / task, stage.MODELS / task / method
 
-    source = "untrained" if wanted.teacher == "untrained" else "trained"
-    targets = {name: t.to(cell.device) for name, t in load_file(models / f"targets_{source}.safetensors").items()}
-    imagined = teacher.load_hallucinators(cell, models, wanted.tnet)
-    record = curves.recorder(folder / "curves.csv", cell.replicas)
+    given = targets.load(cell, models / "targets", wanted.teacher)
+    imagined = tnet.load_hallucinators(cell, models, wanted.tnet)
+    tried = tuning.candidates(params.tuning.weights, wanted.terms)
+    if len(tried) > 1:
+        print(f"{task} {method}: {len(tried)} weights are tried, {len(tried)} times the training of one", flush=True)
+    paths = [folder / "curves.csv" if len(tried) == 1 else folder / f"curves_{factor:g}.csv" for factor in tried]
     try:
-        fitted = student.fit(cell, wanted, targets, imagined, record)
+        fits = [
+            student.fit(cell, wanted, given, imagined, curves.recorder(path, cell.replicas), factor)
+            for path, factor in zip(paths, tried, strict=True)
+        ]
     except student.Impossible as reason:
         checkpoints.save(folder, {}, cells.card(cell, method) | {"method": entry, "impossible": str(reason)})
         print(f"{task} {method}: not run: {reason}")
         return
-    checkpoints.save(folder, fitted.state, cells.card(cell, method, fitted) | {"method": entry})
+    fitted, chosen = tuning.choose(cell, fits)
+    if len(tried) > 1:
+        curves.merge(paths, chosen, cell.replicas, folder / "curves.csv")
+    about = {"method": entry, "tuning": tuning.card(cell, tried, chosen)}
+    checkpoints.save(folder, fitted.state, cells.card(cell, method, fitted) | about)
     print(f"{task} {method}: {len(cell.replicas)} replicas, best epochs {fitted.epoch.min()}-{fitted.epoch.max()}")
 
 

@@ -3,7 +3,7 @@
 from safetensors.torch import save_file
 
 from benchmark import cell as cells
-from benchmark import checkpoints, curves, teacher, train
+from benchmark import checkpoints, crossfit, curves, spaces, teacher, tnet, train
 from pipelines import stage
 
 
@@ -11,21 +11,30 @@ def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
     folder = stage.MODELS / task
+    (folder / "targets").mkdir(parents=True, exist_ok=True)
 
-    untrained = cells.stack(teacher.networks(cell))
+    untrained = teacher.networks(cell)
     fitted = teacher.fit(cell, curves.recorder(folder / "teacher" / "curves.csv", cell.replicas))
     checkpoints.save(folder / "teacher", fitted.state, cells.card(cell, "teacher", fitted))
     teachers = teacher.restore(cell, fitted.state)
 
-    tnets = cells.stack(teacher.tnets(cell))
-    checkpoints.save(folder / "tnet_random", tnets, cells.card(cell, "tnet_random"))
-    hallucinating = teacher.fit_tnet(
-        cell, teachers, curves.recorder(folder / "tnet_trained" / "curves.csv", cell.replicas)
-    )
-    checkpoints.save(folder / "tnet_trained", hallucinating.state, cells.card(cell, "tnet_trained", hallucinating))
+    checkpoints.save(folder / "tnet_random", cells.stack(tnet.networks(cell)), cells.card(cell, "tnet_random"))
+    for variant in tnet.TRAINED:
+        name = f"tnet_{variant}"
+        found = tnet.fit(cell, teachers, variant, curves.recorder(folder / name / "curves.csv", cell.replicas))
+        checkpoints.save(folder / name, found.state, cells.card(cell, name, found))
 
-    for name, networks in {"trained": teachers, "untrained": teacher.restore(cell, untrained)}.items():
-        save_file(teacher.targets(cell, networks), folder / f"targets_{name}.safetensors")
+    said = teacher.everything(cell, teachers)
+    held, spoken = crossfit.fit(cell, said)
+    several = spaces.said(cell, spaces.fit(cell, said), said) | {"heldout": spoken}
+    targets = {
+        "trained": said,
+        "untrained": teacher.everything(cell, untrained),
+        "crossfit": held,
+        "spaces": said | several,
+    }
+    for name, values in targets.items():
+        save_file(teacher.of_training(cell, values), folder / "targets" / f"{name}.safetensors")
     print(f"{task}: teachers of {len(cell.replicas)} replicas, best epochs {fitted.epoch.min()}-{fitted.epoch.max()}")
 
 

@@ -41,7 +41,7 @@ def main() -> None:
 def curves(keys: list[tuple[str, str]]) -> dict[tuple[str, str], pd.DataFrame]:
     """Epoch curves of what was trained: (task, model) -> epoch, fold, seed, term, value."""
     paths = {key: stage.MODELS.joinpath(*key) / "curves.csv" for key in keys}
-    paths |= {(task, "teacher_hallucinated"): stage.MODELS / task / "tnet_trained" / "curves.csv" for task, _ in keys}
+    paths |= {(task, "teacher_hallucinated"): stage.MODELS / task / "tnet_mse" / "curves.csv" for task, _ in keys}
     return {key: pd.read_csv(path) for key, path in paths.items() if path.exists()}
 
 

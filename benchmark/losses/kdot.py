@@ -2,14 +2,15 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from torch import Tensor
 
 from benchmark import ot
-from benchmark.models import Output
+from benchmark.models import Lesson, Output
+from benchmark.params import Section
 
 
-class Options(BaseModel, extra="forbid"):
+class Options(Section):
     weight: float = Field(0.6, ge=0, description="lambda of the published loss; the term is a sum over k anchors")
     k: int = Field(30, ge=1, description="anchors a clip; at most the batch less one")
     epsilon: float = Field(0.01, gt=0, description="entropic regulariser: the squared blur of the published loss")
@@ -20,7 +21,7 @@ class Options(BaseModel, extra="forbid"):
     iterations: int = Field(8, ge=1, description="Sinkhorn steps at the last of the annealed regularisers")
 
 
-def loss(student: Output, teacher: Output, options: Options, kind: str) -> Tensor:
+def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
     """Debiased Sinkhorn divergence of the rows of anchored cosine matrices of z (B, WIDTH) -> scalar, 0 to 2k."""
     return ot.structure_loss(
         teacher.z,

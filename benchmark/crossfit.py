@@ -1,0 +1,74 @@
+"""Cross-fitting: what teachers say of training clips that they have not been trained on.
+
+A teacher has learnt the noise of the labels of its training clips, and says it again. Here the training subjects are
+dealt into parts, and every part is told by a teacher that was trained on the others (Chernozhukov et al. 2018,
+Econometrics Journal 21; of teachers, Dao et al. 2021, ICLR, arXiv 2104.09732).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark import spaces, teacher
+from benchmark.cell import Cell
+from benchmark.seeds import generator
+
+PARTS = 3
+
+
+def parts(cell: Cell) -> list[Cell]:
+    """A cell for each part: trained on the other parts' subjects, tested on its own, selected as ever."""
+    dealt = [held(cell, number) for number in range(len(cell.replicas))]
+    found = []
+    for part in range(PARTS):
+        train = [rows[own != part] for rows, own in zip(cell.train, dealt, strict=True)]
+        test = [rows[own == part] for rows, own in zip(cell.train, dealt, strict=True)]
+        found.append(replace(cell, name=f"{cell.name} part {part}", train=train, test=test))
+    return found
+
+
+def held(cell: Cell, number: int) -> np.ndarray:
+    """The part of each training clip of a replica; whole subjects, the same for all seeds of a fold."""
+    subjects = cell.table.subject_id[cell.train[number]]
+    people = np.unique(subjects)
+    order = generator("crossfit", cell.name, cell.replicas[number].fold).permutation(len(people))
+    return (order % PARTS)[np.searchsorted(people, subjects)]
+
+
+def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+    """Held-out targets, and held-out predictions of every space (replicas, N, spaces, outputs); NaN beyond training.
+
+    everything: what the cell's own teachers say of all clips. The z of a part's teacher is turned into the space of
+    the cell's own teacher by the rotation that fits its training clips best (orthogonal Procrustes).
+    """
+    found = {name: everything[name].clone() for name in ("z", "prediction", "tokens", "seen")}
+    found["z"].fill_(torch.nan)
+    found["prediction"].fill_(torch.nan)
+    spoken = None
+    for part in parts(cell):
+        teachers = teacher.restore(part, teacher.fit(part, lambda *_: None).state)
+        own = teacher.everything(part, teachers)
+        told = spaces.said(part, spaces.fit(part, own), own)["prediction"]
+        told, own["prediction"] = rescaled(told, part, cell), rescaled(own["prediction"], part, cell)
+        spoken = torch.full_like(told, torch.nan) if spoken is None else spoken
+        for number, rows in enumerate(part.test):
+            turn = rotation(own["z"][number, part.train[number]], everything["z"][number, part.train[number]])
+            found["z"][number, rows] = own["z"][number, rows] @ turn
+            found["prediction"][number, rows] = own["prediction"][number, rows]
+            spoken[number, rows] = told[number, rows]
+    return found, spoken
+
+
+def rescaled(said: Tensor, part: Cell, cell: Cell) -> Tensor:
+    """Predictions (replicas, N, ..., outputs), standardised by one cell's training clips, as another standardises."""
+    shape = (len(cell.replicas),) + (1,) * (said.dim() - 2) + (cell.outputs,)
+    mean, deviation, goal, unit = (values.reshape(shape) for values in (*part.scale, *cell.scale))
+    return (said * deviation + mean - goal) / unit
+
+
+def rotation(source: Tensor, goal: Tensor) -> Tensor:
+    """The orthogonal matrix R (D, D) with the smallest |source R - goal|. source, goal (n, D)."""
+    left, _, right = torch.linalg.svd(source.T @ goal)
+    return left @ right

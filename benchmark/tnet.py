@@ -1,0 +1,106 @@
+"""T-Nets: what imagines the privileged embeddings of a frozen teacher from its prevalent ones (PKDOT, section 3)."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark import kernels, train
+from benchmark.cell import Cell
+from benchmark.checkpoints import load
+from benchmark.models import Hallucinator, Network, TNet
+from benchmark.train import Fitted, pad, replica_state
+
+TRAINED = ("mse", "mmd", "cosine")  # by the criterion that a T-Net minimises
+
+
+def networks(cell: Cell) -> list[TNet]:
+    """Untrained T-Nets, one per replica; the `random` variant is just these, saved."""
+    prevalent, privileged = len(cell.task.prevalent), len(cell.task.privileged)
+    return [cell.draw(number, lambda: TNet(prevalent, privileged), "tnet") for number in range(len(cell.replicas))]
+
+
+@torch.no_grad()
+def embeddings(cell: Cell, teachers: list[Network]) -> dict[str, Tensor]:
+    """Every teacher's embedding of every modality of every clip: modality -> (replicas, N, WIDTH)."""
+    names = teachers[0].inputs
+    x = {name: cell.table.x[name] for name in names}
+    tokens = torch.stack([teacher.embed(x) for teacher in teachers])
+    return dict(zip(names, tokens.unbind(-2), strict=True))
+
+
+def error(guess: Tensor, goal: Tensor, there: Tensor, criterion: str) -> Tensor:
+    """How far imagined embeddings (B, q, WIDTH) are from real ones where these are there (B, q): a scalar.
+
+    mse: mean squared error; cosine: 1 - cosine of each pair; mmd: maximum mean discrepancy of the two batches, which
+    knows no pairs (Gretton et al. 2012, JMLR 13; what the released MT-PKDOT trained by).
+    """
+    if criterion == "mmd":
+        goal = torch.where(there[..., None], goal, guess)
+        return torch.stack([kernels.mmd(guess[:, q], goal[:, q]) for q in range(goal.shape[1])]).mean()
+    if criterion == "cosine":
+        found = 1 - torch.cosine_similarity(guess, goal, dim=-1)
+    else:
+        found = (guess - goal).square().mean(-1)
+    return (found * there).sum() / there.sum().clamp_min(1)
+
+
+def fit(cell: Cell, teachers: list[Network], criterion: str, on_epoch) -> Fitted:
+    """Train T-Nets from the frozen teacher's prevalent to its privileged embeddings by one of TRAINED.
+
+    Only training clips with their privileged modality count; kept at the smallest error on the validation clips.
+    """
+    known = embeddings(cell, teachers)
+    given = torch.stack([known[name] for name in cell.task.prevalent], dim=-2)
+    goal = torch.stack([known[name] for name in cell.task.privileged], dim=-2)
+    seen = torch.stack([cell.table.visible[name] for name in cell.task.prevalent], dim=-1)
+    there = torch.stack([cell.table.visible[name] for name in cell.task.privileged], dim=-1)
+    own, orders = torch.arange(len(cell.replicas), device=cell.device)[:, None], cell.orders()
+
+    def batch(rows: Tensor) -> dict:
+        return {"given": given[own, rows], "goal": goal[own, rows], "seen": seen[rows], "there": there[rows]}
+
+    def objective(call, batch: dict) -> dict[str, Tensor]:
+        return {criterion: error(call(batch["given"], batch["seen"]), batch["goal"], batch["there"], criterion)}
+
+    checks = batch(pad(cell.validation).to(cell.device))
+
+    def judge(run) -> np.ndarray:
+        guesses = run(checks["given"], checks["seen"])
+        rows = zip(guesses, checks["goal"], checks["there"], map(len, cell.validation), strict=True)
+        return -np.array([float(error(guess[:n], goal[:n], there[:n], criterion)) for guess, goal, there, n in rows])
+
+    return train.fit(
+        networks(cell), lambda step: batch(orders[:, step]), objective, {criterion: 1.0}, judge, cell.training, on_epoch
+    )
+
+
+def hallucinators(cell: Cell, teacher_state: dict[str, Tensor], tnet_state: dict[str, Tensor]) -> list[Hallucinator]:
+    """Frozen: each replica's prevalent teacher encoders with its T-Net."""
+    found = untrained(cell)
+    for number, module in enumerate(found):
+        teacher = replica_state(teacher_state, number)
+        wanted = {name: teacher[name] for name in module.state_dict() if name.startswith("encoders.")}
+        tnet = {f"tnet.{name}": tensor for name, tensor in replica_state(tnet_state, number).items()}
+        module.load_state_dict(wanted | tnet)
+        module.requires_grad_(False)
+    return found
+
+
+def untrained(cell: Cell) -> list[Hallucinator]:
+    """Hallucinators that a student trains itself (Hoffman et al. 2016, CVPR: modality hallucination)."""
+    shapes, names, encoder = cell.shapes(cell.task.prevalent), tuple(cell.task.privileged), cell.training.encoder
+    return [
+        cell.draw(number, lambda: Hallucinator(shapes, names, encoder), "hallucination")
+        for number in range(len(cell.replicas))
+    ]
+
+
+def load_hallucinators(cell: Cell, models: Path, variant: str) -> list[Hallucinator] | None:
+    """What a method's `tnet` names: nothing, hallucinators of the student's own, or those of the saved teacher."""
+    if variant == "none":
+        return None
+    if variant == "own":
+        return untrained(cell)
+    return hallucinators(cell, load(models / "teacher")[0], load(models / f"tnet_{variant}")[0])
