@@ -187,6 +187,15 @@ class Tracking(Section):
     experiment: str
 
 
+class Study(Section):
+    """Methods compared over people who are drawn for this alone, again and again."""
+
+    task: str
+    methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
+    populations: Annotated[int, Field(ge=2)] = 10
+    first: int  # seed of the first population; the others follow
+
+
 class Params(Section):
     suite: Suite
     runtime: Runtime = Runtime()
@@ -199,6 +208,7 @@ class Params(Section):
     methods: dict[str, Method]
     evaluation: Evaluation
     tracking: Tracking
+    studies: dict[str, Study] = {}
 
     @model_validator(mode="after")
     def names_exist(self):
@@ -220,8 +230,14 @@ class Params(Section):
             if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "targets", "availability")
         ):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
-        if "prevalent_only" not in self.suite.methods:
-            raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
+        for name, study in self.studies.items():
+            require(study.task, self.tasks, f"studies.{name}.task")
+            for method in study.methods:
+                require(method, self.methods, f"studies.{name}.methods")
+        compared = {"suite": self.suite.methods} | {f"studies.{n}": s.methods for n, s in self.studies.items()}
+        for where, methods in compared.items():
+            if "prevalent_only" not in methods:
+                raise ValueError(f"{where}.methods: prevalent_only, the baseline of every comparison, must be listed")
         return self
 
 
