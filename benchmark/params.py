@@ -237,7 +237,7 @@ class Params(Section):
         compared = {"suite": self.suite.methods} | {f"studies.{n}": s.methods for n, s in self.studies.items()}
         for where, methods in compared.items():
             if "prevalent_only" not in methods:
-                raise ValueError(f"{where}.methods: prevalent_only, the baseline of every comparison, must be listed")
+                raise ValueError(f"{where}.methods: prevalent_only is the baseline of every comparison and must be listed")
         return self
 
 
