@@ -32,7 +32,8 @@ def main(name: str) -> None:
     rows = pd.concat(found, ignore_index=True)
     results = power.summarise(rows, params.evaluation.confidence)
     folder = stage.RESULTS / "studies"
-    write_json(folder / f"{name}.json", {"study": study.model_dump(), "rows": rows.to_dict("records")} | results)
+    told = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    write_json(folder / f"{name}.json", {"study": study.model_dump(), "rows": told} | results)
     (folder / f"{name}.md").write_text(studies.markdown(name, study, results, params.evaluation.confidence))
     studies.figure(name, study, results, folder / f"{name}.png")
     print(f"results/studies/{name}.md: {len(study.methods)} methods over {study.populations} populations")
