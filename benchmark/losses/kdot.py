@@ -9,8 +9,12 @@ from benchmark import ot
 from benchmark.models import Lesson, Output
 from benchmark.params import Section
 
+PROPERTIES = frozenset({"zero", "rotation", "scale"})
+
 
 class Options(Section):
+    """What is transported, how exactly, and how much it counts."""
+
     weight: float = Field(0.6, ge=0, description="lambda of the published loss; the term is a sum over k anchors")
     k: int = Field(30, ge=1, description="anchors a clip; at most the batch less one")
     epsilon: float = Field(0.01, gt=0, description="entropic regulariser: the squared blur of the published loss")
