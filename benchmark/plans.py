@@ -22,7 +22,8 @@ class Solved(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims: tuple, solver: Callable, *matrices: Tensor) -> tuple[Tensor, int]:
-        rows = (m.movedim(d, 0) for m, d in zip(matrices, in_dims[1:], strict=True))
+        dims = zip(matrices, in_dims[1:], strict=True)
+        rows = (m.expand(info.batch_size, *m.shape) if d is None else m.movedim(d, 0) for m, d in dims)
         return torch.stack([Solved.apply(solver, *one) for one in zip(*rows, strict=True)]), 0
 
 

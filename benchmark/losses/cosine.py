@@ -18,5 +18,5 @@ class Options(Section):
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
     """Mean of 1 - cos(z_s, z_t) over clips, z (B, WIDTH) -> scalar, 0 to 2."""
-    one, two = (normalize(z, dim=-1, eps=1e-6) for z in (student.z, teacher.z.detach()))
+    one, two = (normalize(z, dim=-1, eps=1e-3) for z in (student.z, teacher.z.detach()))
     return 1 - (one * two).sum(-1).mean()

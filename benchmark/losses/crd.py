@@ -31,7 +31,8 @@ class Adapter(nn.Module):
         self.student, self.teacher = (nn.Linear(WIDTH, options.width) for _ in range(2))
 
     def forward(self, student: Output, teacher: Output) -> tuple[Tensor, Tensor]:
-        return normalize(self.student(student.z), dim=-1), normalize(self.teacher(teacher.z.detach()), dim=-1)
+        one, two = self.student(student.z), self.teacher(teacher.z.detach())
+        return normalize(one, dim=-1, eps=1e-3), normalize(two, dim=-1, eps=1e-3)
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:

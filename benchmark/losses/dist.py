@@ -27,7 +27,7 @@ def unfit(kind: str, outputs: int) -> str:
 
 def correlation(x: Tensor, y: Tensor) -> Tensor:
     """Pearson correlation along the last axis (..., n) -> (...), -1 to 1; 0 where either does not vary."""
-    x, y = (normalize(v - v.mean(-1, keepdim=True), dim=-1, eps=1e-6) for v in (x, y))
+    x, y = (normalize(v - v.mean(-1, keepdim=True), dim=-1, eps=1e-3) for v in (x, y))
     return (x * y).sum(-1)
 
 

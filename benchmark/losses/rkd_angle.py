@@ -14,16 +14,18 @@ class Options(Section):
     """Which angles, and how much they count."""
 
     weight: float = Field(50.0, ge=0, description="of the angles in RepDistiller's RKD, whose beta is 1")
-    vertices: int = Field(8, ge=1, description="clips at which angles are measured; the paper's are all of the batch")
+    ends: int = Field(16, ge=1, description="clips that the rays of a clip end at; the paper's are all of the batch")
 
 
-def angles(z: Tensor, vertices: int) -> Tensor:
-    """Cosine of the angle at each of the first clips between every two. z (B, WIDTH) -> (vertices, B, B), -1 to 1.
+def angles(z: Tensor, ends: int) -> Tensor:
+    """Cosines of the angles at every clip between those that follow it. z (B, WIDTH) -> (B, ends, ends), -1 to 1.
 
-    A batch is a random draw, so its first clips are random ones: the mean over them estimates that over all B^3
-    angles, and every clip still ends a ray. Two clips at the same place have no direction: cosine 0, no gradient.
+    The last clip is followed by the first. A batch is a random draw, so these are random angles, and all clips have an
+    equal part in them. Two clips at the same place have no direction: cosine 0, no gradient.
     """
-    rays = z[None] - z[:vertices, None]
+    size = z.shape[-2]
+    after = torch.arange(size)[:, None] + torch.arange(1, min(ends, size - 1) + 1)
+    rays = z[after.to(z.device) % size] - z[:, None]
     squares = rays.square().sum(-1, keepdim=True)
     apart = squares > 1e-10
     units = torch.where(apart, rays * torch.where(apart, squares, 1.0).rsqrt(), 0.0)
@@ -31,7 +33,7 @@ def angles(z: Tensor, vertices: int) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean Huber loss (delta 1) of the cosines -> scalar, 0 to 3 / 2."""
-    apart = (angles(student.z, options.vertices) - angles(teacher.z.detach(), options.vertices)).abs()
-    near = apart.clamp_max(1)
-    return (near * (apart - near / 2)).mean()
+    """Mean Huber loss (delta 1) of the cosines of angles between three different clips -> scalar, 0 to 3 / 2."""
+    apart = (angles(student.z, options.ends) - angles(teacher.z.detach(), options.ends)).abs()
+    near, ends = apart.clamp_max(1), apart.shape[-1]
+    return (near * (apart - near / 2)).mean() * ends / max(ends - 1, 1)
