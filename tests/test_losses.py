@@ -6,6 +6,8 @@ embeddings, by a positive `scale`, by a `translation`, by the `order` of its cli
 added to the logits of a clip.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,27 +175,47 @@ def test_degenerate_batches_are_defined(name, kind, batch):
             assert all(g is None or g.norm() < 1e4 for g in gradients), (mine, theirs)
 
 
+def replicas(name: str, kind: str) -> list[tuple[Term, Output, Output, Tensor]]:
+    """Two replicas of a term, each with its own adapter, student, teacher and targets."""
+    dtype = torch.float32
+    wanted = [targets(kind, seed=seed).to(dtype if kind == "regression" else torch.long) for seed in (0, 1)]
+    return [
+        (Term(name, kind, dtype, n), outputs(2 + n, kind, dtype=dtype), outputs(n, kind, dtype=dtype), wanted[n])
+        for n in (0, 1)
+    ]
+
+
+def stacked(found: list[tuple[Term, Output, Output, Tensor]]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Values (replicas,) and gradients of the students of all replicas at once, as the training loop computes them."""
+    terms, students, teachers, wanted = zip(*found, strict=True)
+    student, teacher = (Output(*map(torch.stack, zip(*side, strict=True))) for side in (students, teachers))
+    student, own = requiring(student), stack_module_state([t.adapter for t in terms])[0] if terms[0].adapter else {}
+    values = vmap(lambda *given: terms[0](*given))(student, teacher, torch.stack(wanted), own)
+    return values, torch.autograd.grad(values.sum(), student[:3], allow_unused=True)
+
+
 @pytest.mark.parametrize("name, kind", CASES)
 def test_term_can_be_stacked_over_replicas(name, kind):
-    terms = [Term(name, kind, torch.float32, seed) for seed in (0, 1)]
-    teachers, students = ([outputs(seed, kind, dtype=torch.float32) for seed in seeds] for seeds in ((0, 1), (2, 3)))
-    wanted = [targets(kind, seed=seed) for seed in (0, 1)]
-    wanted = [values.float() for values in wanted] if kind == "regression" else wanted
-
-    def stack(side: list[Output]) -> Output:
-        return requiring(Output(*map(torch.stack, zip(*side, strict=True))))
-
-    own = stack_module_state([term.adapter for term in terms])[0] if terms[0].adapter else {}
-    together = stack(students)
-    values = vmap(lambda s, t, y, w: terms[0](s, t, y, w))(together, stack(teachers), torch.stack(wanted), own)
-    gradients = torch.autograd.grad(values.sum(), together[:3], allow_unused=True)
-    for number, term in enumerate(terms):
-        alone = requiring(students[number])
-        value = term(alone, teachers[number], wanted[number])
+    found = replicas(name, kind)
+    values, gradients = stacked(found)
+    for number, (term, student, teacher, wanted) in enumerate(found):
+        alone = requiring(student)
+        value = term(alone, teacher, wanted)
         torch.testing.assert_close(values[number], value, rtol=1e-4, atol=1e-6)
-        for one, two in zip(torch.autograd.grad(value, alone[:3], allow_unused=True), gradients, strict=True):
+        for one, all_of_them in zip(torch.autograd.grad(value, alone[:3], allow_unused=True), gradients, strict=True):
             if one is not None:
-                torch.testing.assert_close(two[number], one, rtol=1e-3, atol=1e-5)
+                torch.testing.assert_close(all_of_them[number], one, rtol=1e-3, atol=1e-5)
+
+
+def test_no_term_loads_a_symbolic_algebra_package():
+    """Some functions of torch do under vmap, which costs every cell 2 s: cross_entropy, for one."""
+    code = """if True:
+        import sys; sys.path[:0] = [".", "tests"]
+        import test_losses as tests
+        for name in tests.NAMES:
+            tests.stacked(tests.replicas(name, "ordinal"))
+            assert "sympy" not in sys.modules, name"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(plugins.load("losses", name), "Adapter")])
