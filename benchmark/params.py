@@ -108,7 +108,7 @@ class Method(Section):
     terms: dict[str, dict[str, Any]] = {}
     task_weight: Annotated[float, Field(ge=0)] = 1.0
     tnet: Literal["none", "random", "mse", "mmd", "cosine", "own"] = "none"  # own: learnt by the student itself
-    teacher: Literal["trained", "permuted", "untrained", "crossfit", "confident", "batchwise"] = "trained"
+    teacher: Literal["trained", "permuted", "untrained", "crossfit", "ensemble", "confident", "batchwise"] = "trained"
     labels: Literal["noisy", "clean"] = "noisy"
     inputs: Literal["prevalent", "all"] = "prevalent"  # what the student is trained on; it is tested without the rest
     absent: Literal["mask", "zeros", "mean"] = "mask"  # what stands in for an absent modality
@@ -237,7 +237,9 @@ class Params(Section):
         compared = {"suite": self.suite.methods} | {f"studies.{n}": s.methods for n, s in self.studies.items()}
         for where, methods in compared.items():
             if "prevalent_only" not in methods:
-                raise ValueError(f"{where}.methods: prevalent_only is the baseline of every comparison and must be listed")
+                raise ValueError(
+                    f"{where}.methods: prevalent_only is the baseline of every comparison and must be listed"
+                )
         return self
 
 
