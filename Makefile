@@ -1,4 +1,5 @@
-# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there · make bench: speed
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
+# make validate: what is known beforehand, found again · make bench: speed
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -6,7 +7,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui data bench lock
+.PHONY: setup repro test ui data validate bench lock
 
 setup: .venv/ready
 
@@ -29,6 +30,9 @@ ui: setup
 
 data: setup
 	python -m benchmark data
+
+validate: setup
+	dvc repro validate
 
 bench: setup
 	python -m benchmark bench

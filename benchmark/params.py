@@ -164,6 +164,13 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Validation(Section):
+    """What `validate` does again: published simulations, and methods on real data of scikit-learn."""
+
+    repetitions: Positive
+    methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+
+
 class Tracking(Section):
     """Where MLflow shows the runs."""
 
@@ -180,6 +187,7 @@ class Params(Section):
     training: Training
     methods: dict[str, Method]
     evaluation: Evaluation
+    validation: Validation
     tracking: Tracking
 
     @model_validator(mode="after")
@@ -188,6 +196,10 @@ class Params(Section):
         for kind, entries in known.items():
             for name in getattr(self.suite, kind):
                 require(name, entries, f"suite.{kind}")
+        for name in self.validation.methods:
+            require(name, self.methods, "validation.methods")
+            if self.methods[name].labels == "clean":
+                raise ValueError(f"validation.methods: {name} needs labels without noise, which real data do not have")
         for name, dataset in self.datasets.items():
             require(dataset.population, self.populations, f"datasets.{name}.population")
         for name, task in self.tasks.items():
@@ -202,8 +214,11 @@ class Params(Section):
             if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "availability")
         ):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
-        if "prevalent_only" not in self.suite.methods:
-            raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
+        for where, listed in (("suite", self.suite.methods), ("validation", self.validation.methods)):
+            if "prevalent_only" not in listed:
+                raise ValueError(
+                    f"{where}.methods: prevalent_only is the baseline of every comparison and must be listed"
+                )
         return self
 
 
