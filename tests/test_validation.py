@@ -19,7 +19,7 @@ def outside(rows: list[dict]) -> set[str]:
 
 
 def test_what_was_published_stands_as_it_was_printed():
-    """Table of arXiv 1511.03643, section 5: teacher, regular, distilled; the last one is printed as 0.56."""
+    """arXiv 1511.03643, numerical simulations: teacher, regular, distilled; the last one is printed as 0.56."""
     printed = [
         " / ".join("{}±{}".format(*simulation.published[model]) for model in simulations.MODELS)
         for simulation in simulations.SIMULATIONS.values()

@@ -85,11 +85,11 @@ SIMULATIONS = {
 
 EXPLANATION = """Test accuracy in %, mean ± deviation over {repetitions} repetitions of [Lopez-Paz et al. 2016]\
 (https://arxiv.org/abs/1511.03643); `gain` is the paired difference distilled - regular in points, `wins` counts \
-repetitions in which it is above 0. `accepted` is the range for the mean in a re-run; where a gain of 1 and 3 comes \
-back, and none of 2 and 4, distillation hands on what it should and invents nothing. In simulation 4 the paper's text \
-(3 features drawn for each clip), the released code (3 drawn once, others for the test) and the printed numbers \
-disagree: only a line that is commented out in the code, the 3 largest features of each clip and a threshold at their \
-median, gives numbers like those printed, and is what runs here. Its range is that of simulation 2."""
+repetitions in which it is above 0. `accepted` is the range for the mean in a re-run; where the gains of 1 and 3 \
+come back, and next to none in 2 and 4, distillation hands on what it should and invents nothing. In simulation 4 the \
+paper's text (3 features drawn for each clip), the released code (3 drawn once, others for the test) and the printed \
+numbers disagree: only a line that is commented out in the code, the 3 largest features of each clip and a threshold \
+at their median, gives numbers like those printed, and is what runs here. Its range is that of simulation 2."""
 
 
 def section(repetitions: int) -> Section:

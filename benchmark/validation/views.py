@@ -1,8 +1,8 @@
 """Real data with two views that come with scikit-learn, through the very code that trains on recordings.
 
 Decided before any of it was run: five folds with the split and the methods of the suite; and, because privileged
-information is said to matter where labels are few, digits a second time with 300 training clips, the number of
-Lopez-Paz et al. 2016 (arXiv 1511.03643) for their pictures with a privileged view.
+information is said to matter where labels are few, digits a second time with 300 training clips, the smaller
+number of Lopez-Paz et al. 2016 (arXiv 1511.03643) for their pictures with a privileged view.
 """
 
 from typing import NamedTuple
