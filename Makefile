@@ -1,4 +1,6 @@
-# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there · make bench: speed · make power, make ablation: studies over fresh populations
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
+# make validate: what is known beforehand, found again · make power, make ablation: studies over fresh populations
+# make bench: speed
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -6,7 +8,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui data bench power ablation lock
+.PHONY: setup repro test ui data validate bench power ablation lock
 
 setup: .venv/ready
 
@@ -29,6 +31,9 @@ ui: setup
 
 data: setup
 	python -m benchmark data
+
+validate: setup
+	dvc repro validate
 
 bench: setup
 	python -m benchmark bench

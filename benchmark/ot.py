@@ -16,6 +16,7 @@ SHIFTS = ("affine", "min_detached", "released")
 COUPLINGS = ("ot", "identity", "index_aware")
 ANCHORS = ("dissimilar", "similar", "random", "shared", "all")
 COOLING = 0.25  # the regulariser shrinks by this factor at each level of the annealing
+STEPS = 8  # at the last level, between two rebuilds of the kernel
 
 
 def cosine_structure(z: Tensor) -> Tensor:
@@ -27,9 +28,9 @@ def cosine_structure(z: Tensor) -> Tensor:
 def choose_anchors(structure: Tensor, k: int, rule: str) -> Tensor:
     """Columns kept for each row, chosen on the teacher (PKDOT step 3). structure (B, B) -> indices (B, k).
 
-    The row itself is never its own anchor, except under `shared`. `dissimilar` and `similar` are ordered by
-    similarity, so coordinate j has one meaning. `random` and `shared` are fixed positions:
-    a batch is a random draw of clips, so its positions are random clips.
+    The row itself is never its own anchor, except under `shared`; a batch of one clip has no anchors. `dissimilar`
+    and `similar` are ordered by similarity, so coordinate j has one meaning. `random` and `shared` are fixed
+    positions: a batch is a random draw of clips, so its positions are random clips.
     """
     size = structure.shape[-1]
     k = size - 1 if rule == "all" else min(k, size - 1)
@@ -69,6 +70,12 @@ def annealing(epsilon: float, largest: float) -> list[float]:
     return [*levels, epsilon]
 
 
+def schedule(epsilon: float, largest: float, iterations: int) -> list[tuple[float, int]]:
+    """(regulariser, steps) of every kernel to build: two steps at each level, then `iterations` at the last."""
+    levels = [(level, 2) for level in annealing(epsilon, largest)[:-1]]
+    return levels + [(epsilon, min(STEPS, iterations - done)) for done in range(0, iterations, STEPS)]
+
+
 def product(vector: Tensor, matrix: Tensor) -> Tensor:
     """vector @ matrix, with the vector as a row: stacked products are several times faster that way round."""
     return (vector[..., None, :] @ matrix)[..., 0, :]
@@ -92,15 +99,16 @@ def potentials(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Dual potentials f (n,), g (m,) and plan (n, m) of entropic transport between uniform masses; no gradient.
 
-    The kernel is rebuilt from the potentials at each level (log-domain stabilisation, Schmitzer 2019, SIAM J. Sci.
-    Comput. 41), so small regularisers neither underflow nor slow down; steps inside a level cost one product each.
+    The kernel is rebuilt from the potentials at each level and every few steps of the last (log-domain
+    stabilisation, Schmitzer 2019, SIAM J. Sci. Comput. 41), so small regularisers neither underflow nor slow down,
+    and what is cut off below is cut off relative to the current potentials; other steps cost one product each.
     """
     cost = cost.detach()
     f, g = torch.zeros_like(cost[..., :, 0]), torch.zeros_like(cost[..., 0, :])
-    for level in annealing(epsilon, largest):
+    for level, steps in schedule(epsilon, largest, iterations):
         # e^-60 carries no mass; smaller numbers only slow the processor down
         kernel = ((f[..., :, None] + g[..., None, :] - cost) / level).clamp_min(-60).exp()
-        u, v = scale(kernel, iterations if level == epsilon else 2, symmetric)
+        u, v = scale(kernel, steps, symmetric)
         f, g = f + level * u.log(), g + level * v.log()
     plan = u[..., :, None] * kernel * v[..., None, :] / (cost.shape[-1] * cost.shape[-2])
     return f, g, plan

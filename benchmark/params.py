@@ -181,6 +181,13 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
+class Validation(Section):
+    """What `validate` does again: published simulations, and methods on real data of scikit-learn."""
+
+    repetitions: Positive
+    methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+
+
 class Tracking(Section):
     """Where MLflow shows the runs."""
 
@@ -207,6 +214,7 @@ class Params(Section):
     tuning: Tuning = Tuning()
     methods: dict[str, Method]
     evaluation: Evaluation
+    validation: Validation
     tracking: Tracking
     studies: dict[str, Study] = {}
 
@@ -216,6 +224,10 @@ class Params(Section):
         for kind, entries in known.items():
             for name in getattr(self.suite, kind):
                 require(name, entries, f"suite.{kind}")
+        for name in self.validation.methods:
+            require(name, self.methods, "validation.methods")
+            if self.methods[name].labels == "clean":
+                raise ValueError(f"validation.methods: {name} needs labels without noise, which real data do not have")
         for name, dataset in self.datasets.items():
             require(dataset.population, self.populations, f"datasets.{name}.population")
         for name, task in self.tasks.items():
@@ -234,7 +246,8 @@ class Params(Section):
             require(study.task, self.tasks, f"studies.{name}.task")
             for method in study.methods:
                 require(method, self.methods, f"studies.{name}.methods")
-        compared = {"suite": self.suite.methods} | {f"studies.{n}": s.methods for n, s in self.studies.items()}
+        compared = {"suite": self.suite.methods, "validation": self.validation.methods}
+        compared |= {f"studies.{name}": study.methods for name, study in self.studies.items()}
         for where, methods in compared.items():
             if "prevalent_only" not in methods:
                 raise ValueError(

@@ -18,6 +18,10 @@ def main() -> None:
         check_task(name, params, datasets)
     for name in params.suite.datasets:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
+    validated = {name: methods[name] for name in params.validation.methods}
+    write_json(
+        stage.PLAN / "validation.json", {"methods": validated, "digest": plugins.digest("metrics", "balanced_accuracy")}
+    )
     for name in params.suite.tasks:
         task = params.tasks[name]
         digest = plugins.digest("metrics", stats.headline(task))

@@ -65,6 +65,7 @@ def make_small(params: dict) -> None:
     params["populations"]["conversation"] |= {"subjects": 10, "seconds": 18}
     params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
     params["evaluation"]["resamples"] = 200
+    params["validation"] = {"repetitions": 2, "methods": ["prevalent_only", "kd"]}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_the_first_repro_runs_every_stage(clone):
     cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
     of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
     of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features")}
-    assert clone.first == cells | of_tasks | of_datasets | {"plan", "report", "track"}
+    assert clone.first == cells | of_tasks | of_datasets | {"plan", "report", "track", "validate"}
 
 
 def test_the_leaderboard_has_every_method_and_says_synthetic(clone):
@@ -131,7 +132,7 @@ def test_later_repros_run_only_what_changed(clone):
     ends = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
 
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.5))
-    assert clone.repro() == ends | {f"distill@{task}-kd" for task in TASKS}
+    assert clone.repro() == ends | {"validate"} | {f"distill@{task}-kd" for task in TASKS}
 
     clone.edit(lambda params: params["suite"]["methods"].append("kdot"))
     assert clone.repro() == ends | {f"distill@{task}-kdot" for task in TASKS}

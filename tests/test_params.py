@@ -61,6 +61,13 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
         (("methods", "kd", "tnet"), "yes", "methods.kd.tnet is 'yes'"),
         (("suite", "methods"), ["prevalent_only", "kdott"], "suite.methods: there is no 'kdott'; did you mean 'kdot'?"),
         (("suite", "methods"), ["kd"], "prevalent_only is the baseline"),
+        (
+            ("validation", "methods"),
+            ["prevalent_only", "kdd"],
+            "validation.methods: there is no 'kdd'; did you mean 'kd'?",
+        ),
+        (("validation", "methods"), ["kd"], "validation.methods: prevalent_only is the baseline"),
+        (("validation", "methods"), ["prevalent_only", "clean_labels"], "clean_labels needs labels without noise"),
         (("tasks", "biovid_level", "dataset"), "biovit", "tasks.biovid_level.dataset: there is no 'biovit'"),
         (("tasks", "biovid_level", "classes"), [], "classes are needed"),
         (("tasks", "biovid_level", "privileged"), ["vision"], "vision cannot be both prevalent and privileged"),

@@ -60,7 +60,7 @@ def test_a_stage_lists_no_module_it_does_not_use(name):
     """Folders of plug-ins and what plug-ins import may be listed beyond the static imports."""
     used = closure(f"pipelines/{name}.py")
     for dep in code_dependencies(STAGES[name]):
-        if Path(dep).name in (*PLUGINS, "report", "benchmark"):
+        if Path(dep).name in (*PLUGINS, "report", "validation", "benchmark"):
             used |= {dep} | set().union(*(closure(p.relative_to(ROOT).as_posix()) for p in files(dep)))
     assert not {dep for dep in code_dependencies(STAGES[name]) if dep not in used}
 

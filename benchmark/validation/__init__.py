@@ -1,0 +1,1 @@
+"""What is known beforehand, found again: simulations, identities and real data that need no agreement."""
