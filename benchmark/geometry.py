@@ -9,17 +9,11 @@ from torch import Tensor
 
 from benchmark import missing, ot
 from benchmark.cell import Cell
+from benchmark.kernels import cka
 from benchmark.models import Network
 from benchmark.seeds import generator
 
 MOST = 128  # clips of a comparison, as in a batch
-
-
-def cka(x: Tensor, y: Tensor) -> Tensor:
-    """Linear centred kernel alignment of x (n, D) and y (n, E), 0 to 1 (Kornblith et al. 2019, ICML, equation 3)."""
-    x, y = x - x.mean(0), y - y.mean(0)
-    scale = ((x.T @ x).norm() * (y.T @ y).norm()).clamp_min(1e-12)
-    return (x.T @ y).square().sum() / scale
 
 
 def frobenius(x: Tensor, y: Tensor) -> Tensor:

@@ -23,3 +23,10 @@ def mmd(x: Tensor, y: Tensor) -> Tensor:
     scale = 2 * within.mean().clamp_min(1e-6)
     same = gaussian(half_squared_distances(x, x), scale).mean() + gaussian(within, scale).mean()
     return same - 2 * gaussian(half_squared_distances(x, y), scale).mean()
+
+
+def cka(x: Tensor, y: Tensor) -> Tensor:
+    """Linear centred kernel alignment of x (n, D) and y (n, E), 0 to 1 (Kornblith et al. 2019, ICML, equation 3)."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    scale = ((x.T @ x).norm() * (y.T @ y).norm()).clamp_min(1e-12)
+    return (x.T @ y).square().sum() / scale

@@ -53,20 +53,27 @@ def adapters(terms: dict[str, dict]) -> dict[str, Callable[[], nn.Module]]:
 
 
 def build(method: Method, task: Task) -> tuple[Callable[[Callable, dict], dict[str, Tensor]], dict[str, float]]:
-    """(objective, weights) for train.fit: raw terms by name, the task's own loss among them as `task`."""
+    """(objective, weights) for train.fit: raw terms by name, the task's own loss among them as `task`.
+
+    Where a batch comes with mixtures, each term is its mean over clips and mixtures; the task is told of clips alone.
+    """
     chosen = options(method.terms, "terms")
     modules = {name: plugins.load("losses", name) for name in chosen}
 
     def objective(call: Callable, batch: dict) -> dict[str, Tensor]:
         if not modules:
             return {"task": task_loss(call(batch["x"], batch["visible"]), batch["target"], task.kind)}
-        teacher = Output(**batch["teacher"])
-        student, adapted = call(batch["x"], batch["visible"], teacher)
-        lesson = Lesson(task.kind, batch["target"], len(task.privileged))
-        terms = {"task": task_loss(student, batch["target"], task.kind)}
-        for name, module in modules.items():
-            given = lesson._replace(adapted=adapted.get(name, ()))
-            terms[name] = module.loss(student, teacher, chosen[name], given)
+        terms = {"task": None} | dict.fromkeys(modules, 0.0)
+        views = [batch, batch["mixed"]] if "mixed" in batch else [batch]
+        for view in views:
+            teacher = Output(**view["teacher"])
+            student, adapted = call(view["x"], view["visible"], teacher)
+            lesson = Lesson(task.kind, view["target"], len(task.privileged))
+            for name, module in modules.items():
+                given = lesson._replace(adapted=adapted.get(name, ()))
+                terms[name] = terms[name] + module.loss(student, teacher, chosen[name], given) / len(views)
+            if view is batch:
+                terms["task"] = task_loss(student, batch["target"], task.kind)
         return terms
 
     return objective, {"task": method.task_weight} | {name: given.weight for name, given in chosen.items()}

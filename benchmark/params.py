@@ -113,6 +113,7 @@ class Method(Section):
     inputs: Literal["prevalent", "all"] = "prevalent"  # what the student is trained on; it is tested without the rest
     absent: Literal["mask", "zeros", "mean"] = "mask"  # what stands in for an absent modality
     dropout: Share = 0.0  # of the privileged modalities, hidden at random in training
+    mix: Literal["none", "dissimilar", "similar", "random"] = "none"  # mixtures with such anchors, told by the teacher
 
     @model_validator(mode="after")
     def consistent(self):
@@ -120,6 +121,8 @@ class Method(Section):
             raise ValueError("dropout and absent are of privileged inputs: they need inputs: all")
         if self.inputs == "all" and self.tnet != "none":
             raise ValueError("inputs: all leaves nothing to hallucinate: it needs tnet: none")
+        if self.mix != "none" and not (self.terms and self.teacher == "trained"):
+            raise ValueError("mix lets the trained teacher speak of mixtures: it needs terms, and teacher: trained")
         return self
 
 

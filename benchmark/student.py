@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark import objectives, targets, train
+from benchmark import mixing, objectives, targets, train
 from benchmark.cell import Cell
 from benchmark.models import Hallucinator, Network, Output
 from benchmark.params import Method
@@ -78,13 +78,16 @@ def fit(
     hallucinators: list[Hallucinator] | None,
     on_epoch,
     factor: float = 1.0,
+    teachers: dict[str, Tensor] | None = None,
 ) -> Fitted:
-    """Train the students of one method. given: as targets.load gives them; factor multiplies every term's weight."""
+    """Train the students of one method. given: as targets.load gives them; factor multiplies every term's weight;
+    teachers: their weights, which mixtures need."""
     if reason := objectives.unfit(method.terms, cell.task):
         raise Impossible(reason)
     objective, weights = objectives.build(method, cell.task)
     weights |= {term: factor * weights[term] for term in method.terms}
     truth, names, orders = labels(cell, method), inputs(cell, method), cell.orders()
+    mix = mixing.mixer(cell, method.mix, teachers, given["z"]) if method.mix != "none" else None
     hidden = dropped(cell, method.dropout, orders.shape[-1]) if method.dropout else None
 
     def draw(step: int) -> dict:
@@ -95,6 +98,9 @@ def fit(
                 batch["visible"][name] = batch["visible"][name] & ~hidden[:, step, :, place]
         if method.terms:
             batch["teacher"] = targets.batch(cell, method, given, rows, batch["target"])
+        if mix:
+            mixed = mix(step, rows, batch["target"])
+            batch["mixed"] = mixed | {part: {name: mixed[part][name] for name in names} for part in ("x", "visible")}
         return batch
 
     builders = objectives.adapters(method.terms)

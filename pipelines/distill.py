@@ -15,13 +15,14 @@ def main(task: str, method: str) -> None:
 
     given = targets.load(cell, models / "targets", wanted.teacher)
     imagined = tnet.load_hallucinators(cell, models, wanted.tnet)
+    teachers = checkpoints.load(models / "teacher")[0]
     tried = tuning.candidates(params.tuning.weights, wanted.terms)
     if len(tried) > 1:
         print(f"{task} {method}: {len(tried)} weights are tried, {len(tried)} times the training of one", flush=True)
     paths = [folder / "curves.csv" if len(tried) == 1 else folder / f"curves_{factor:g}.csv" for factor in tried]
     try:
         fits = [
-            student.fit(cell, wanted, given, imagined, curves.recorder(path, cell.replicas), factor)
+            student.fit(cell, wanted, given, imagined, curves.recorder(path, cell.replicas), factor, teachers)
             for path, factor in zip(paths, tried, strict=True)
         ]
     except student.Impossible as reason:
