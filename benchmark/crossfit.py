@@ -69,6 +69,9 @@ def rescaled(said: Tensor, part: Cell, cell: Cell) -> Tensor:
 
 
 def rotation(source: Tensor, goal: Tensor) -> Tensor:
-    """The orthogonal matrix R (D, D) with the smallest |source R - goal|. source, goal (n, D)."""
-    left, _, right = torch.linalg.svd(source.T @ goal)
+    """The orthogonal matrix R (D, D) with the smallest |source R - goal|; NaN if these are. source, goal (n, D)."""
+    mixed = source.T @ goal
+    if not mixed.isfinite().all():  # of a teacher that diverged
+        return torch.full_like(mixed, torch.nan)
+    left, _, right = torch.linalg.svd(mixed)
     return left @ right

@@ -90,19 +90,21 @@ def finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def comparison(task: Task, own: dict, baseline: dict, teacher: dict, options: Evaluation) -> dict:
-    """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible."""
+def comparison(task: Task, own: dict, baseline: dict | None, teacher: dict | None, options: Evaluation) -> dict:
+    """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
+
+    Neither without a baseline, no gap without a teacher: one that diverged in every seed has no scores.
+    """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
     ways = options.resamples, options.confidence
-    if headline not in own:
+    if headline not in own or baseline is None:
         return {}
+    pair = own[headline], baseline[headline]
+    found = {"difference": stats.difference(metric, task.kind, *pair, *ways)._asdict()}
+    if teacher is None:
+        return found
     upper = teacher["+".join((*task.prevalent, *task.privileged))]
-    return {
-        "difference": stats.difference(metric, task.kind, own[headline], baseline[headline], *ways)._asdict(),
-        "gap_recovered": stats.gap_recovered(
-            metric, task.kind, own[headline], baseline[headline], upper, *ways
-        )._asdict(),
-    }
+    return found | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
 
 
 def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:

@@ -33,21 +33,34 @@ def main(task: str) -> None:
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
+        entry |= {"left_out": cards[name]["left_out"]}
         if name in tables:
             entry |= scored(spec, predictions[name], tables, name, cards[name], params.evaluation)
         else:
-            entry |= {"status": "not run", "reason": cards[name]["impossible"], "conditions": {}, "replicas": []}
+            entry |= unscored(cards[name])
         write_json(stage.RECORDS / task / f"{name}.json", entry)
     summarise(task, names)
     print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
 
 
 def predicted(cell, task: str, name: str) -> tuple[dict, pd.DataFrame | None]:
-    """A model's card and predictions; None where its method could not be run."""
+    """A model's card and predictions; None where its method could not be run, or no seed can be scored."""
     if name in records.CONTROLS:
-        return cells.card(cell, name) | {"replicas": []}, controls.availability(cell)
+        return cells.card(cell, name) | {"replicas": [], "left_out": []}, controls.availability(cell)
     card, networks = evaluation.restore(cell, stage.MODELS / task, name)
-    return card, networks and evaluation.predict(cell, networks)
+    card |= {"left_out": evaluation.left_out(card)}
+    without = [entry["seed"] for entry in card["left_out"]]
+    left = networks and set(cell.training.seeds) - set(without)
+    return card, evaluation.predict(cell, networks, without) if left else None
+
+
+def unscored(card: dict) -> dict:
+    """What the record of a model without predictions says."""
+    if "impossible" in card:
+        return {"status": "not run", "reason": card["impossible"], "conditions": {}, "replicas": []}
+    reasons = ", ".join(f"seed {entry['seed']}: {entry['reason']}" for entry in card["left_out"])
+    replicas = [entry | {"scores": {}} for entry in card["replicas"]]
+    return {"status": "diverged", "reason": f"no seed is left ({reasons})", "conditions": {}, "replicas": replicas}
 
 
 def summarise(task: str, names: list[str]) -> None:
@@ -67,7 +80,7 @@ def scored(spec, predictions, tables, name: str, card: dict, options) -> dict:
         "status": "ok",
         "conditions": records.conditions(spec, predictions, tables[name], options),
         "replicas": records.replicas(spec, predictions, card),
-    } | records.comparison(spec, tables[name], tables["prevalent_only"], tables["teacher"], options)
+    } | records.comparison(spec, tables[name], tables.get("prevalent_only"), tables.get("teacher"), options)
 
 
 if __name__ == "__main__":
