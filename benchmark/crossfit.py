@@ -19,7 +19,12 @@ PARTS = 3
 
 
 def parts(cell: Cell) -> list[Cell]:
-    """A cell for each part: trained on the other parts' subjects, tested on its own, selected as ever."""
+    """A cell for each part: trained on the other parts' subjects, tested on its own, selected as ever.
+
+    None at all where a fold trains on a single subject, of whom nobody else can tell.
+    """
+    if any(len(set(cell.table.subject_id[rows])) < 2 for rows in cell.train):
+        return []
     dealt = [held(cell, number) for number in range(len(cell.replicas))]
     found = []
     for part in range(PARTS):
@@ -46,13 +51,13 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], T
     found = {name: everything[name].clone() for name in ("z", "prediction", "tokens", "seen")}
     found["z"].fill_(torch.nan)
     found["prediction"].fill_(torch.nan)
-    spoken = None
+    replicas, clips, slots = everything["seen"].shape
+    spoken = found["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
     for part in parts(cell):
         teachers = teacher.restore(part, teacher.fit(part, lambda *_: None).state)
         own = teacher.everything(part, teachers)
         told = spaces.said(part, spaces.fit(part, own), own)["prediction"]
         told, own["prediction"] = rescaled(told, part, cell), rescaled(own["prediction"], part, cell)
-        spoken = torch.full_like(told, torch.nan) if spoken is None else spoken
         for number, rows in enumerate(part.test):
             turn = rotation(own["z"][number, part.train[number]], everything["z"][number, part.train[number]])
             found["z"][number, rows] = own["z"][number, rows] @ turn

@@ -99,6 +99,17 @@ def test_values_are_told_in_the_units_of_the_cell():
         assert torch.corrcoef(pairs)[0, 1] > 0.5
 
 
+def test_of_a_single_training_subject_nobody_can_tell():
+    cell = small_cell(subjects=3, epochs=1)
+    found, spoken = crossfit.fit(cell, teach(cell).said)
+    assert found["z"].isnan().all() and found["prediction"].isnan().all() and spoken.isnan().all()
+    assert spoken.shape == (6, 36, 3, 3)
+    two = small_cell(subjects=5, epochs=1)
+    assert min(len(set(two.table.subject_id[rows])) for rows in two.train) < crossfit.PARTS
+    held = crossfit.fit(two, teach(two).said)[0]
+    assert all(held["z"][number, rows].isfinite().all() for number, rows in enumerate(two.train))
+
+
 def test_a_part_that_diverged_leaves_targets_that_nobody_can_learn_from(taught, heldout, monkeypatch):
     """It is not an error of the stage, and no student passes for taught."""
     assert crossfit.rotation(torch.full((5, 3), torch.nan), torch.ones(5, 3)).isnan().all()
