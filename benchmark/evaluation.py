@@ -43,7 +43,8 @@ def left_out(card: dict) -> list[dict]:
         if entry.get("epoch") == 0:
             why = f"diverged at epoch {entry['diverged']}" if "diverged" in entry else "has no validation score"
             reasons.setdefault(entry["seed"], []).append(f"fold {entry['fold']} {why}")
-    return [{"seed": seed, "reason": "; ".join(found)} for seed, found in sorted(reasons.items())]
+    more = {seed: f", and {len(found) - 1} more" if len(found) > 1 else "" for seed, found in reasons.items()}
+    return [{"seed": seed, "reason": found[0] + more[seed]} for seed, found in sorted(reasons.items())]
 
 
 @torch.no_grad()
@@ -54,9 +55,9 @@ def predict(cell: Cell, networks: list[Network], without=()) -> pd.DataFrame:
     probability of each, p0, p1, ... A condition that hides all a network could see, of a clip or of all, has no row.
     """
     parts = []
-    kept_seeds = [number for number, replica in enumerate(cell.replicas) if replica.seed not in without]
+    numbers = [number for number, replica in enumerate(cell.replicas) if replica.seed not in without]
     for name, visible in missing.conditions(teacher.modalities(cell)).items():
-        for number in kept_seeds:
+        for number in numbers:
             network = networks[number]
             rows = torch.from_numpy(cell.test[number]).to(cell.device)
             view = missing.hide(cell.view(rows, network.inputs), visible)

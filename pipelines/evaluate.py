@@ -58,7 +58,7 @@ def unscored(card: dict) -> dict:
     """What the record of a model without predictions says."""
     if "impossible" in card:
         return {"status": "not run", "reason": card["impossible"], "conditions": {}, "replicas": []}
-    reasons = ", ".join(f"seed {entry['seed']}: {entry['reason']}" for entry in card["left_out"])
+    reasons = "; ".join(f"seed {entry['seed']}: {entry['reason']}" for entry in card["left_out"])
     replicas = [entry | {"scores": {}} for entry in card["replicas"]]
     return {"status": "diverged", "reason": f"no seed is left ({reasons})", "conditions": {}, "replicas": replicas}
 

@@ -51,7 +51,7 @@ def test_only_replicas_without_weights_cost_their_seed():
     ]  # fmt: skip
     assert evaluation.left_out({"replicas": replicas}) == [
         {"seed": 1, "reason": "fold 1 has no validation score"},
-        {"seed": 2, "reason": "fold 0 diverged at epoch 1; fold 1 diverged at epoch 4"},
+        {"seed": 2, "reason": "fold 0 diverged at epoch 1, and 1 more"},
     ]
     assert evaluation.left_out({"replicas": replicas[:2] + replicas[3:4]}) == []
     assert evaluation.left_out({"replicas": [{"fold": 0, "seed": 0}]}) == [], "a T-Net that is not trained"
