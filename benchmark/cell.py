@@ -168,10 +168,16 @@ def card(cell: Cell, name: str, fitted: Fitted | None = None) -> dict:
     } | ({"raw": raw_scales(fitted)} if fitted else {})
 
 
+def summary(fitted: Fitted) -> str:
+    """How the replicas ended, for the terminal."""
+    lost = int((fitted.diverged > 0).sum())
+    return f"best epochs {fitted.epoch.min()}-{fitted.epoch.max()}" + (f", {lost} DIVERGED" if lost else "")
+
+
 def raw_scales(fitted: Fitted) -> dict[str, dict[str, float | None]]:
     """Mean of each unweighted term over the replicas, in the first and in the last epoch: how large it is by nature."""
     found = {}
     for term, values in fitted.raw.items():
-        ends = {"first": values[0], "last": values[-1]}
-        found[term] = {end: float(np.nanmean(v)) if np.isfinite(v).any() else None for end, v in ends.items()}
+        ends = {end: row[np.isfinite(row)] for end, row in (("first", values[0]), ("last", values[-1]))}
+        found[term] = {end: float(row.mean()) if len(row) else None for end, row in ends.items()}
     return found

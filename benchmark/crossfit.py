@@ -20,7 +20,12 @@ PARTS = 3
 
 
 def parts(cell: Cell) -> list[Cell]:
-    """A cell for each part: trained on the other parts' subjects, tested on its own, selected as ever."""
+    """A cell for each part: trained on the other parts' subjects, tested on its own, selected as ever.
+
+    None at all where a fold trains on a single subject, of whom nobody else can tell.
+    """
+    if any(len(set(cell.table.subject_id[rows])) < 2 for rows in cell.train):
+        return []
     dealt = [held(cell, number) for number in range(len(cell.replicas))]
     found = []
     for part in range(PARTS):
@@ -45,13 +50,14 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], d
     teacher is turned into the space of the cell's own by the rotation that fits its training clips best.
     """
     held = everything | {name: torch.full_like(everything[name], torch.nan) for name in ("z", "prediction")}
-    spoken, members = None, [everything]
+    replicas, clips, slots = everything["seen"].shape
+    spoken = held["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
+    members = [everything]
     for part in parts(cell):
         teachers = teacher.restore(part, teacher.fit(part, lambda *_: None).state)
         own = teacher.everything(part, teachers)
         told = rescaled(spaces.said(part, spaces.fit(part, own), own)["prediction"], part, cell)
         own["prediction"] = rescaled(own["prediction"], part, cell)
-        spoken = torch.full_like(told, torch.nan) if spoken is None else spoken
         for number, rows in enumerate(part.test):
             turn = rotation(own["z"][number, part.train[number]], everything["z"][number, part.train[number]])
             held["z"][number, rows] = own["z"][number, rows] @ turn
@@ -90,6 +96,9 @@ def rescaled(said: Tensor, part: Cell, cell: Cell) -> Tensor:
 
 
 def rotation(source: Tensor, goal: Tensor) -> Tensor:
-    """The orthogonal matrix R (D, D) with the smallest |source R - goal|. source, goal (n, D)."""
-    left, _, right = torch.linalg.svd(source.T @ goal)
+    """The orthogonal matrix R (D, D) with the smallest |source R - goal|; NaN if these are. source, goal (n, D)."""
+    mixed = source.T @ goal
+    if not mixed.isfinite().all():  # of a teacher that diverged
+        return torch.full_like(mixed, torch.nan)
+    left, _, right = torch.linalg.svd(mixed)
     return left @ right

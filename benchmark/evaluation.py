@@ -29,21 +29,36 @@ def restore(cell: Cell, models: Path, name: str) -> tuple[dict, list[Network] | 
         return card, student.restore(cell, method, state, imagined)
     networks = teacher.restore(cell, state)
     if name != own:
+        pairs = zip(card["replicas"], checkpoints.read_card(models / "tnet_mse")["replicas"], strict=True)
+        card["replicas"] = [next((entry for entry in pair if entry["epoch"] == 0), pair[0]) for pair in pairs]
         for network, module in zip(networks, tnet.load_hallucinators(cell, models, "mse"), strict=True):
             network.hallucinator = module
     return card, networks
 
 
+def left_out(card: dict) -> list[dict]:
+    """Seeds that cannot be scored, and why: scores are pooled over the folds of a seed, and a fold has no weights."""
+    reasons: dict[int, list[str]] = {}
+    for entry in card["replicas"]:
+        if entry.get("epoch") == 0:
+            why = f"diverged at epoch {entry['diverged']}" if "diverged" in entry else "has no validation score"
+            reasons.setdefault(entry["seed"], []).append(f"fold {entry['fold']} {why}")
+    more = {seed: f", and {len(found) - 1} more" if len(found) > 1 else "" for seed, found in reasons.items()}
+    return [{"seed": seed, "reason": found[0] + more[seed]} for seed, found in sorted(reasons.items())]
+
+
 @torch.no_grad()
-def predict(cell: Cell, networks: list[Network]) -> pd.DataFrame:
-    """Predictions of every replica on its test clips under every condition.
+def predict(cell: Cell, networks: list[Network], without=()) -> pd.DataFrame:
+    """Predictions of every replica on its test clips under every condition; without: seeds that are left out.
 
     A row per clip (and target): KEYS, target, truth, prediction (class index or value), and for classes the
     probability of each, p0, p1, ... A condition that hides all a network could see, of a clip or of all, has no row.
     """
     parts = []
+    numbers = [number for number, replica in enumerate(cell.replicas) if replica.seed not in without]
     for name, visible in missing.conditions(teacher.modalities(cell)).items():
-        for number, network in enumerate(networks):
+        for number in numbers:
+            network = networks[number]
             rows = torch.from_numpy(cell.test[number]).to(cell.device)
             view = missing.hide(cell.view(rows, network.inputs), visible)
             kept = missing.anything(view)

@@ -1,6 +1,7 @@
 """The schema of params.yaml: every choice a user makes, checked before anything runs."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,12 +19,20 @@ def distinct(values: list) -> list:
     return values
 
 
+def auto_or_positive(value: Any) -> str | int:
+    if value == "auto" or (type(value) is int and value > 0):
+        return value
+    raise ValueError("input should be 'auto' or an integer greater than 0")
+
+
 class BadParams(Exception):
     """params.yaml is wrong; the text says where, what is allowed and what to do."""
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    """Strict: text, true and false are no numbers; an integer may stand for a number with a point."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class Suite(Section):
@@ -38,7 +47,7 @@ class Runtime(Section):
     """Where it runs. Workers change no number, another device only within rounding: no stage depends on it."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: Literal["auto"] | Positive = "auto"
+    workers: Annotated[Any, AfterValidator(auto_or_positive)] = "auto"
 
 
 class FaceShows(Section):
@@ -118,11 +127,12 @@ class Method(Section):
     @model_validator(mode="after")
     def consistent(self):
         if self.inputs == "prevalent" and (self.dropout or self.absent != "mask"):
-            raise ValueError("dropout and absent are of privileged inputs: they need inputs: all")
+            asked = f"dropout is {self.dropout:g}" if self.dropout else f"absent is {self.absent!r}"
+            raise ValueError(f"{asked}: only with inputs: all is there privileged input to hide or to fill in")
         if self.inputs == "all" and self.tnet != "none":
-            raise ValueError("inputs: all leaves nothing to hallucinate: it needs tnet: none")
+            raise ValueError(f"tnet is {self.tnet!r}: inputs: all leaves nothing to hallucinate; allowed: 'none'")
         if self.mix != "none" and not (self.terms and self.teacher == "trained"):
-            raise ValueError("mix lets the trained teacher speak of mixtures: it needs terms, and teacher: trained")
+            raise ValueError(f"mix is {self.mix!r}: the trained teacher speaks of mixtures to terms; it needs both")
         return self
 
 
@@ -239,11 +249,8 @@ class Params(Section):
                 require(method, self.methods, f"tasks.{name}.methods")
             if name in self.suite.tasks and task.dataset not in self.suite.datasets:
                 raise ValueError(f"suite.tasks: {name} needs dataset {task.dataset}; add it to suite.datasets")
-        if taken := sorted(
-            name
-            for name in self.methods
-            if name.startswith(("teacher_hall", "tnet_")) or name in ("teacher", "targets", "availability")
-        ):
+        reserved = ("teacher", "targets", "availability")
+        if taken := sorted(n for n in self.methods if n in reserved or n.startswith(("teacher_hall", "tnet_"))):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
         for name, study in self.studies.items():
             require(study.task, self.tasks, f"studies.{name}.task")
@@ -272,10 +279,18 @@ def nearest(name: str, allowed) -> str:
     return f"{hint} allowed: {', '.join(sorted(allowed)) or 'nothing'}"
 
 
+class Loader(yaml.SafeLoader):
+    """YAML in which 2e-3 is a number, as in YAML 1.2 and as DVC reads it; YAML 1.1 takes it for text."""
+
+
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
+
+
 def load(path: Path) -> Params:
     """Read and check params.yaml; BadParams tells every mistake in a sentence of its own."""
     try:
-        raw = yaml.safe_load(path.read_text())
+        raw = Loader(path.read_text()).get_single_data()
     except yaml.YAMLError as error:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
     return check(Params, raw, path.name)
@@ -302,8 +317,10 @@ def sentence(schema: type[BaseModel], error: dict, where: str) -> str:
     if error["type"] == "missing":
         return f"{where}: {at} is missing"
     if error["type"] == "value_error":
-        return f"{where}: {at}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
-    return f"{where}: {at} is {error['input']!r}: {error['msg'].lower()}"
+        told = f"{at} is {error['input']!r}" if isinstance(error["input"], str | int | float) else at
+        return f"{where}: {told}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
+    allowed = f"at least {error['ctx']['min_length']} needed" if error["type"] == "too_short" else error["msg"].lower()
+    return f"{where}: {at} is {error['input']!r}: {allowed.partition(' or instance of')[0]}"
 
 
 def keys(schema: Any, path: tuple) -> list[str]:

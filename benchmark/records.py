@@ -96,20 +96,21 @@ def comparison(
 ) -> dict:
     """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
 
-    tables, predictions: those of every model of the task, by name.
+    tables, predictions: those of every scored model of the task, by name. Neither without a baseline, no gap without
+    a teacher: one that diverged in every seed has no scores.
     """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
     ways = options.resamples, options.confidence
-    if headline not in tables[name]:
+    if headline not in tables[name] or "prevalent_only" not in tables:
         return {}
     pair = [tables[model][headline] for model in (name, "prevalent_only")]
-    upper = tables["teacher"]["+".join((*task.prevalent, *task.privileged))]
     found = stats.difference(metric, task.kind, *pair, *ways)._asdict()
     p, reason = tested(task, predictions[name], predictions["prevalent_only"], options)
-    return {
-        "difference": found | {"p": p, "p_holm": None, "reason": found["reason"] or reason},
-        "gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict(),
-    }
+    found = {"difference": found | {"p": p, "p_holm": None, "reason": found["reason"] or reason}}
+    if "teacher" not in tables:
+        return found
+    upper = tables["teacher"]["+".join((*task.prevalent, *task.privileged))]
+    return found | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
 
 
 def tested(

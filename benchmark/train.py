@@ -24,7 +24,7 @@ class Replica(NamedTuple):
 class Fitted(NamedTuple):
     """Trained replicas, each at its best epoch on its validation clips."""
 
-    state: dict[str, Tensor]  # parameter or buffer name -> (replicas, ...)
+    state: dict[str, Tensor]  # parameter or buffer name -> (replicas, ...); parameters are NaN where epoch is 0
     epoch: np.ndarray  # (replicas,) best epoch from 1; 0 when no epoch had a finite score
     score: np.ndarray  # (replicas,) validation score at that epoch
     diverged: np.ndarray  # (replicas,) epoch in which a loss or weight was no longer finite; 0 for never
@@ -96,7 +96,8 @@ def fit(
     gives {term: raw scalar}, and the sum weighted by `weights` is minimised; judge(run) scores the replicas (R,),
     higher is better, where run(*inputs) applies every replica to its part of the inputs; on_epoch receives the mean
     raw terms and the validation score of each replica after each epoch. A replica whose loss or weights are no longer
-    finite is not trained on: it stays what it was at its best epoch before.
+    finite is not trained on: it stays what it was at its best epoch before. Without one it has no weights, but NaN, so
+    that nothing that is built on it can pass for trained.
     """
     pattern = modules[0]
     parameters, buffers = stack_module_state(modules)
@@ -132,6 +133,8 @@ def fit(
             best[name][torch.from_numpy(better)] = tensor.detach()[torch.from_numpy(better)]
         history.append(curves)
         on_epoch(epoch, curves | {"validation": score})
+    for tensor in best.values():
+        tensor[torch.from_numpy(best_epoch == 0)] = torch.nan
     best |= {name: tensor.detach() for name, tensor in buffers.items()}
     raw = {term: np.stack([curves[term] for curves in history]) for term in history[0]}
     return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan), diverged, raw)

@@ -34,7 +34,7 @@ def main(task: str, method: str) -> None:
         curves.merge(paths, chosen, cell.replicas, folder / "curves.csv")
     about = {"method": entry, "tuning": tuning.card(cell, tried, chosen)}
     checkpoints.save(folder, fitted.state, cells.card(cell, method, fitted) | about)
-    print(f"{task} {method}: {len(cell.replicas)} replicas, best epochs {fitted.epoch.min()}-{fitted.epoch.max()}")
+    print(f"{task} {method}: {len(cell.replicas)} replicas, {cells.summary(fitted)}")
 
 
 if __name__ == "__main__":

@@ -34,10 +34,11 @@ def main(task: str) -> None:
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
+        entry |= {"left_out": cards[name]["left_out"]}
         if name in tables:
             entry |= scored(spec, name, tables, predictions, cards[name], params.evaluation)
         else:
-            entry |= {"status": "not run", "reason": cards[name]["impossible"], "conditions": {}, "replicas": []}
+            entry |= unscored(cards[name])
         entries.append(entry)
     records.adjust(entries)
     for entry in entries:
@@ -47,11 +48,23 @@ def main(task: str) -> None:
 
 
 def predicted(cell, task: str, name: str) -> tuple[dict, pd.DataFrame | None]:
-    """A model's card and predictions; None where its method could not be run."""
+    """A model's card and predictions; None where its method could not be run, or no seed can be scored."""
     if name in records.CONTROLS:
-        return cells.card(cell, name) | {"replicas": []}, controls.availability(cell)
+        return cells.card(cell, name) | {"replicas": [], "left_out": []}, controls.availability(cell)
     card, networks = evaluation.restore(cell, stage.MODELS / task, name)
-    return card, networks and evaluation.predict(cell, networks)
+    card |= {"left_out": evaluation.left_out(card)}
+    without = [entry["seed"] for entry in card["left_out"]]
+    left = networks and set(cell.training.seeds) - set(without)
+    return card, evaluation.predict(cell, networks, without) if left else None
+
+
+def unscored(card: dict) -> dict:
+    """What the record of a model without predictions says."""
+    if "impossible" in card:
+        return {"status": "not run", "reason": card["impossible"], "conditions": {}, "replicas": []}
+    reasons = "; ".join(f"seed {entry['seed']}: {entry['reason']}" for entry in card["left_out"])
+    replicas = [entry | {"scores": {}} for entry in card["replicas"]]
+    return {"status": "diverged", "reason": f"no seed is left ({reasons})", "conditions": {}, "replicas": replicas}
 
 
 def summarise(task: str, names: list[str]) -> None:

@@ -36,7 +36,7 @@ def main(task: str) -> None:
     }
     for name, values in targets.items():
         save_file(teacher.of_training(cell, values), folder / "targets" / f"{name}.safetensors")
-    print(f"{task}: teachers of {len(cell.replicas)} replicas, best epochs {fitted.epoch.min()}-{fitted.epoch.max()}")
+    print(f"{task}: teachers of {len(cell.replicas)} replicas, {cells.summary(fitted)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """params.yaml: what ships is sound, and mistakes are told in a sentence."""
 
+import math
 import re
 from pathlib import Path
 
@@ -58,7 +59,19 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
     [
         (("training", "batch"), 1, "training.batch is 1: input should be greater than or equal to 2"),
         (("training", "encoder"), "lstm", "training.encoder is 'lstm': input should be 'pooled' or 'temporal'"),
-        (("methods", "kd", "tnet"), "yes", "methods.kd.tnet is 'yes'"),
+        (("methods", "kd", "tnet"), "trained", "tnet is 'trained': input should be 'none', 'random', 'mse', 'mmd', 'c"),
+        (("methods", "kd", "teacher"), "crossfitted", "kd.teacher is 'crossfitted': input should be 'trained', 'perm"),
+        (("methods", "kd", "dropout"), 0.3, "methods.kd: dropout is 0.3: only with inputs: all"),
+        (("methods", "kd", "absent"), "zeros", "methods.kd: absent is 'zeros': only with inputs: all"),
+        (("methods", "kd"), {"inputs": "all", "tnet": "mse"}, "methods.kd: tnet is 'mse': inputs: all leaves nothing"),
+        (("methods", "kd", "task_weight"), math.nan, "methods.kd.task_weight is nan: input should be a finite number"),
+        (("tuning", "weights"), [], "tuning.weights is []: at least 1 needed"),
+        (("tuning", "weights"), [0.5, 1, 1.0], "tuning.weights: 1.0 stands there twice"),
+        (("tuning", "weights"), [1, 0], "tuning.weights.1 is 0: input should be greater than 0"),
+        (("training", "rate"), "0.002", "training.rate is '0.002': input should be a valid number"),
+        (("training", "epochs"), "25", "training.epochs is '25': input should be a valid integer"),
+        (("training", "batch"), True, "training.batch is True: input should be a valid integer"),
+        (("runtime", "workers"), 0, "runtime.workers is 0: input should be 'auto' or an integer greater than 0"),
         (("suite", "methods"), ["prevalent_only", "kdott"], "suite.methods: there is no 'kdott'; did you mean 'kdot'?"),
         (("suite", "methods"), ["kd"], "prevalent_only is the baseline"),
         (
@@ -79,7 +92,7 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
 def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, raw, path, value, told):
     held = raw
     for key in path[:-1]:
-        held = held[key]
+        held = held.setdefault(key, {})
     held[path[-1]] = value
     assert told in mistake(tmp_path, raw)
 
@@ -94,6 +107,21 @@ def test_a_wrong_option_of_a_loss_term_is_named():
 def test_an_unknown_loss_term_lists_what_exists():
     with pytest.raises(params.BadParams, match="there is no term 'kdto'; did you mean 'kdot'"):
         objectives.options({"kdto": {}}, "methods.kdot.terms")
+
+
+@pytest.mark.parametrize("written", ["2e-3", "2E-3", "+2e-3", "2.e-3", "2.0e-03"])
+def test_an_exponent_is_a_number(tmp_path, written):
+    """YAML 1.1 takes 2e-3 for text; DVC, which reads YAML 1.2, does not."""
+    text = SHIPPED.read_text()
+    assert "rate: 0.002" in text
+    (tmp_path / "params.yaml").write_text(text.replace("rate: 0.002", f"rate: {written}"))
+    assert params.load(tmp_path / "params.yaml").training.rate == 0.002
+
+
+def test_an_integer_may_stand_for_a_number(tmp_path, raw):
+    raw["methods"]["kd"]["task_weight"] = 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    assert params.load(tmp_path / "params.yaml").methods["kd"].task_weight == 1.0
 
 
 def test_broken_yaml_is_told(tmp_path):

@@ -1,6 +1,7 @@
 """The plan: every name is checked before anything is computed."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from test_params import SHIPPED
 
 from benchmark.params import BadParams
 from pipelines import plan
+
+KDOT = ("methods", "kdot", "terms", "kdot")
 
 
 @pytest.fixture
@@ -51,6 +54,15 @@ def test_all_seven_datasets_and_every_task_can_be_planned(planned, raw):
         (("datasets", "recola", "options", "windows"), {"length_s": 6}, "options.windows.hop_s is missing"),
         (("datasets", "recola", "options", "windows", "hop_s"), 0, "options.windows.hop_s is 0"),
         (("datasets", "recola", "options", "windows", "lenght"), 1, "no key 'lenght'; did you mean 'length_s"),
+        ((*KDOT, "weight"), "heavy", "methods.kdot.terms.kdot.weight is 'heavy': input should be a valid number"),
+        ((*KDOT, "weight"), "0.5", "methods.kdot.terms.kdot.weight is '0.5': input should be a valid number"),
+        ((*KDOT, "weight"), math.nan, "methods.kdot.terms.kdot.weight is nan: input should be a finite number"),
+        ((*KDOT, "weight"), math.inf, "methods.kdot.terms.kdot.weight is inf: input should be a finite number"),
+        ((*KDOT, "k"), 0, "methods.kdot.terms.kdot.k is 0: input should be greater than or equal to 1"),
+        ((*KDOT, "k"), 2.5, "methods.kdot.terms.kdot.k is 2.5: input should be a valid integer"),
+        ((*KDOT, "anchors"), "near", "kdot.anchors is 'near': input should be 'dissimilar', 'similar', 'random', 's"),
+        (KDOT[:-1], {"kdott": {}}, "methods.kdot.terms: there is no term 'kdott'; did you mean 'kdot'? allowed: kd"),
+        (("tasks", "recola_av", "methods"), {"kd": {"terms": {"kd": {"weight": -1}}}}, "recola_av.methods.kd.terms.kd"),
         (("populations", "actors", "subjects"), 25, "populations.actors.subjects is 25: the layout ravdess"),
         (("populations", "shared", "clips"), 101, "populations.shared.clips is 101: the layout biovid"),
         (("features", "extractors", "speech"), {"rates": 1}, "features.extractors.speech has no key 'rates'"),

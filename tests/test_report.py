@@ -61,6 +61,31 @@ def test_the_table_shows_scores_differences_and_reasons(records):
     assert "nothing to see" in text and "nan" not in text.lower()
 
 
+def test_replicas_that_diverged_are_counted_and_seeds_left_out_are_named(records):
+    kd = records[2]
+    kd["replicas"][1] |= {"status": "diverged", "diverged": 2}
+    assert "| kd (1 of 2 diverged) | 0.500" in leaderboard.markdown(records)
+    kd["left_out"] = [{"seed": 1, "reason": "fold 0 diverged at epoch 2"}]
+    assert "| kd (1 of 2 seeds left out: diverged) | 0.500" in leaderboard.markdown(records)
+    kd["replicas"][0] |= {"status": "diverged", "diverged": 2}
+    assert "| kd (1 of 2 seeds left out: diverged; 1 of 2 diverged) | 0.500" in leaderboard.markdown(records)
+    kd["left_out"] = [{"seed": 1, "reason": "fold 0 has no validation score"}]
+    assert "| kd (1 of 2 seeds left out: no validation score; 1 of 2 diverged)" in leaderboard.markdown(records)
+
+
+def test_a_model_without_any_seed_left_is_a_row_with_its_reason(records):
+    records[3] |= {"status": "diverged", "reason": "no seed is left (seed 0: fold 3 diverged at epoch 1)"}
+    assert "| clean_labels | diverged: no seed is left (seed 0: fold 3 diverged at epoch 1) |" in (
+        leaderboard.markdown(records)
+    )
+
+
+def test_without_a_comparison_the_cells_are_empty(records):
+    for name in ("difference", "gap_recovered"):
+        del records[2][name]
+    assert "| kd | 0.500 [0.400, 0.600] |  |  | undefined |" in leaderboard.markdown(records)
+
+
 def test_the_baseline_is_not_compared_with_itself(records):
     line = next(line for line in leaderboard.markdown(records).splitlines() if line.startswith("| prevalent_only"))
     assert line.split("|")[3:5] == ["  ", "  "]

@@ -175,6 +175,16 @@ def test_holm_by_hand():
     assert stats.holm([0.6, 0.7]) == [1, 1] and stats.holm([]) == []
 
 
+def test_models_with_different_numbers_of_seeds_can_be_compared():
+    """A seed may be left out of one of them: each is averaged over the seeds that it has."""
+    method, baseline = table(0.7), table(0.6, seed=1)
+    found = stats.difference("accuracy", "classification", method[:, 1:], baseline, **WAYS)
+    own, other = (stats.pooled("accuracy", "classification", t.sum(0)) for t in (method[:, 1:], baseline))
+    assert found.value == pytest.approx(own - other) and found.low < found.value < found.high
+    gap = stats.gap_recovered("accuracy", "classification", method[:, 1:], baseline, table(0.8, seed=2), **WAYS)
+    assert gap.low < gap.value < gap.high
+
+
 def test_gap_recovered_is_the_share_of_the_lead():
     baseline, student, teacher = table(0.6, seed=1), table(0.7, seed=1), table(0.8, seed=1)
     found = stats.gap_recovered("balanced_accuracy", "classification", student, baseline, teacher, **WAYS)

@@ -24,6 +24,7 @@ def record(method="kd", value=0.5, weight=0.9) -> dict:
     scores = {"kappa": score(value), "accuracy": score(None)}
     return {
         "task": "made_up", "method": method, "dataset": "biovid", "provenance": "synthetic", "status": "ok",
+        "left_out": [],
         "device": "cpu", "versions": {"torch": "0"}, "headline": {"metric": "kappa", "condition": "vision"},
         "options": {"terms": {"kd": {"weight": weight, "temperature": 2.0}}, "tnet": "none", "digests": {"kd": "x"}},
         "conditions": {

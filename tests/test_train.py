@@ -1,34 +1,44 @@
 """The training loop: many replicas at once are what each would be alone."""
 
-import numpy as np
-import torch
-from conftest import small_cell
+import json
+from dataclasses import replace
 
-from benchmark import objectives, train
+import numpy as np
+import pytest
+import torch
+from conftest import silent, small_cell
+
+from benchmark import cell as cells
+from benchmark import files, objectives, train
 from benchmark.params import Method
 
 NAMES = ("vision",)
 
 
-def fitted(cell, networks=None, on_epoch=lambda *_: None):
-    objective, weights = objectives.build(Method(), cell.task.kind)
-    networks = networks or [cell.network("student", number, NAMES) for number in range(len(cell.replicas))]
-    return train.fit(
-        networks, lambda rows: cell.batch(rows, NAMES), cell.orders(), objective, weights, cell.judge(NAMES),
-        cell.training, on_epoch,
-    )  # fmt: skip
+def students(cell):
+    return [cell.network("student", number, NAMES) for number in range(len(cell.replicas))]
+
+
+def fitted(cell, networks=None, on_epoch=silent, judge=None, spoil=None):
+    """Trained on the task alone; spoil(step) multiplies the loss of each replica."""
+    objective, weights = objectives.build(Method(), cell.task)
+    orders, sound = cell.orders(), torch.ones(len(cell.replicas))
+
+    def draw(step: int) -> dict:
+        return cell.batch(orders[:, step], NAMES) | {"factor": spoil(step) if spoil else sound}
+
+    def spoilt(call, batch: dict) -> dict:
+        return {term: value * batch["factor"] for term, value in objective(call, batch).items()}
+
+    judge = judge or cell.judge(NAMES)
+    return train.fit(networks or students(cell), draw, spoilt, weights, judge, cell.training, on_epoch)
 
 
 def test_training_together_equals_training_alone(ordinal_cell):
     """Replica by replica with torch's own optimiser and loss, on the same batches."""
     cell = ordinal_cell
-    objective, weights = objectives.build(Method(), "ordinal")
     rising = iter(range(100))  # every epoch is judged better than the one before: the last weights are kept
-    found = train.fit(
-        [cell.network("student", number, NAMES) for number in range(len(cell.replicas))],
-        lambda rows: cell.batch(rows, NAMES), cell.orders(), objective, weights,
-        lambda run: np.full(len(cell.replicas), next(rising)), cell.training,
-    )  # fmt: skip
+    found = fitted(cell, judge=lambda run: np.full(len(cell.replicas), next(rising)))
     for number, orders in enumerate(cell.orders()):
         network = cell.network("student", number, NAMES)
         optimiser = torch.optim.AdamW(network.parameters(), lr=cell.training.rate, weight_decay=cell.training.decay)
@@ -84,14 +94,63 @@ def test_the_best_epoch_on_validation_is_kept(ordinal_cell):
     np.testing.assert_allclose(found.score, scores.max(0))
 
 
-def test_a_replica_that_diverges_leaves_the_others_alone(ordinal_cell):
-    networks = [ordinal_cell.network("student", number, NAMES) for number in range(len(ordinal_cell.replicas))]
-    with torch.no_grad():
-        networks[2].head.weight.fill_(float("nan"))
-    found, sound = fitted(ordinal_cell, networks), fitted(ordinal_cell)
-    assert found.epoch[2] == 0 and np.isnan(found.score[2])
+def spoiling(factor: float, at: int):
+    """Multiplies the loss of the third replica by a factor in one step."""
+
+    def spoil(step: int) -> torch.Tensor:
+        found = torch.ones(6)
+        found[2] = factor if step == at else 1.0
+        return found
+
+    return spoil
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_a_replica_that_diverges_keeps_its_best_earlier_weights(ordinal_cell, factor):
+    cell, at = ordinal_cell, 3 * ordinal_cell.training.steps - 1  # the last step of the third epoch
+    seen = []
+    found = fitted(cell, spoil=spoiling(factor, at), on_epoch=lambda epoch, curves: seen.append(curves["validation"]))
+    short = fitted(replace(cell, training=cell.training.model_copy(update={"epochs": 2})))
+    assert found.diverged.tolist() == [0, 0, 3, 0, 0, 0] and found.epoch[2] == short.epoch[2] <= 2
+    assert found.score[2] == short.score[2] and np.isnan(np.stack(seen)[2:, 2]).all()
+    for name, values in short.state.items():
+        assert torch.equal(found.state[name][2], values[2]) and values[2].isfinite().all(), name
+
+
+def test_weights_that_are_not_finite_are_noticed_before_the_next_loss(ordinal_cell):
+    leap = ordinal_cell.training.model_copy(update={"epochs": 1, "steps": 1, "rate": float("inf")})
+    found = fitted(replace(ordinal_cell, training=leap), judge=lambda run: np.ones(6))
+    assert np.isfinite(found.raw["task"]).all() and (found.diverged == 1).all() and (found.epoch == 0).all()
+
+
+@pytest.mark.parametrize("at", [0, 12])
+def test_a_replica_that_diverges_changes_no_other_one(ordinal_cell, at):
+    lost, sound = fitted(ordinal_cell, spoil=spoiling(float("nan"), at)), fitted(ordinal_cell)
     kept = [number for number in range(6) if number != 2]
-    np.testing.assert_array_equal(found.epoch[kept], sound.epoch[kept])
+    np.testing.assert_array_equal(lost.epoch[kept], sound.epoch[kept])
+    np.testing.assert_array_equal(lost.raw["task"][:, kept], sound.raw["task"][:, kept])
+    for name, values in sound.state.items():
+        assert torch.equal(lost.state[name][kept], values[kept]), name
+
+
+def test_a_replica_without_any_score_has_no_weights(ordinal_cell):
+    found = fitted(ordinal_cell, spoil=spoiling(float("nan"), 0))
+    assert found.epoch[2] == 0 and found.diverged[2] == 1 and np.isnan(found.score[2])
+    network = students(ordinal_cell)[2]
+    network.load_state_dict(train.replica_state(found.state, 2))
+    view = ordinal_cell.view(torch.from_numpy(ordinal_cell.test[2]), NAMES)
+    assert network(**view).prediction.isnan().all()
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_the_card_of_a_replica_that_diverged_can_be_written(tmp_path, ordinal_cell, factor):
+    found = fitted(ordinal_cell, spoil=spoiling(factor, 0))
+    files.write_json(tmp_path / "card.json", cells.card(ordinal_cell, "kd", found))
+    card = json.loads((tmp_path / "card.json").read_text())
+    lost = card["replicas"].pop(2)
+    assert (lost["status"], lost["diverged"], lost["epoch"], lost["validation"]) == ("diverged", 1, 0, None)
+    assert {entry["status"] for entry in card["replicas"]} == {"ok"} and card["raw"]["task"]["first"] > 0
+    assert cells.summary(found).endswith("1 DIVERGED")
 
 
 def test_training_learns_every_kind_of_task(any_cell):

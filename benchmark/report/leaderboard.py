@@ -108,15 +108,15 @@ def headline_table(records: list[dict]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for record in records:
         if record["status"] != "ok":
-            lines.append(f"| {record['method']} | not run: {record['reason']} |{' |' * (len(head) - 2)}")
+            lines.append(f"| {record['method']} | {record['status']}: {record['reason']} |{' |' * (len(head) - 2)}")
             continue
         scores = record["conditions"][shown_condition(record)]["scores"]
         baseline = record["method"] in ("prevalent_only", "teacher")
         cells = [
             named(record),
             with_interval(scores[metric]),
-            "" if baseline else difference(record),
-            "" if baseline or record["method"] in CONTROLS else with_interval(record["gap_recovered"]),
+            "" if baseline or "difference" not in record else difference(record),
+            "" if baseline or lacks_gap(record) else with_interval(record["gap_recovered"]),
             *(plain(scores[name]) for name in others),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -124,9 +124,17 @@ def headline_table(records: list[dict]) -> list[str]:
 
 
 def named(record: dict) -> str:
-    """The method, and how many of its replicas diverged: those are scored with their initial weights."""
-    lost = sum(replica["status"] == "diverged" for replica in record["replicas"])
-    return f"{record['method']} ({lost} of {len(record['replicas'])} diverged)" if lost else record["method"]
+    """The method; how many seeds are left out, and how many other replicas diverged and are scored as before that."""
+    out, replicas = {entry["seed"] for entry in record["left_out"]}, record["replicas"]
+    later = sum(replica["status"] == "diverged" and replica["seed"] not in out for replica in replicas)
+    why = "diverged" if any("diverged" in entry["reason"] for entry in record["left_out"]) else "no validation score"
+    told = [f"{len(out)} of {len(record['training']['seeds'])} seeds left out: {why}"] * bool(out)
+    told += [f"{later} of {len(replicas)} diverged"] * bool(later)
+    return f"{record['method']} ({'; '.join(told)})" if told else record["method"]
+
+
+def lacks_gap(record: dict) -> bool:
+    return record["method"] in CONTROLS or "gap_recovered" not in record
 
 
 def shown_condition(record: dict) -> str:
@@ -141,7 +149,7 @@ def condition_table(records: list[dict]) -> list[str]:
     """The headline metric under every condition."""
     metric = records[0]["headline"]["metric"]
     ok = [record for record in records if record["status"] == "ok" and record["method"] not in CONTROLS]
-    names = list(ok[0]["conditions"])
+    names = list(ok[0]["conditions"]) if ok else []
     head = [f"{metric} when visible:", *names]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for record in ok:

@@ -1,0 +1,97 @@
+"""What went wrong with distillation terms in released code, and cannot here. Each test states what it would notice."""
+
+import pytest
+import torch
+from conftest import first_fold, small_cell, small_task
+
+from benchmark import objectives, ot, plugins, student, targets, teacher
+from benchmark.models import Lesson, Output
+from benchmark.params import Method
+
+
+def embeddings(batch: int = 32, width: int = 32) -> list[torch.Tensor]:
+    """Of a teacher who tells two classes apart, and of a student who does not."""
+    rng = torch.Generator().manual_seed(0)
+    teacher, student = (torch.randn(batch, width, generator=rng) for _ in range(2))
+    teacher[: batch // 2] += 1.0
+    return [teacher, student]
+
+
+def test_no_option_of_the_structural_term_is_ignored():
+    """The number of layers was an argument that nothing read."""
+    module, (z, guess) = plugins.load("losses", "kdot"), embeddings()
+    others = {"k": 5, "epsilon": 0.1, "anchors": "similar", "shift": "released", "coupling": "identity"}
+    others |= {"debias": False, "iterations": 1}
+    assert {*others, "weight"} == set(module.Options.model_fields)
+
+    def value(**options) -> float:
+        return float(module.loss(said(guess), said(z), module.Options(**options), LESSON))
+
+    assert all(abs(value(**{name: other}) - value()) > 1e-5 for name, other in others.items())
+
+
+LESSON = Lesson("ordinal", torch.zeros(32, dtype=torch.long), 1)
+
+
+def said(z: torch.Tensor) -> Output:
+    return Output(z[:, :3], z, z[:, None].repeat(1, 2, 1), torch.ones(len(z), 2, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    "term, kind",
+    [
+        (term, kind)
+        for term in plugins.names("losses")
+        for kind in ("ordinal", "classification", "regression")
+        if not objectives.unfit({term: {}}, small_task(kind))
+    ],
+)
+def test_every_term_moves_the_student(term, kind):
+    """A baseline was computed on detached numbers: it had no gradient, and was the task loss alone."""
+    cell, method = first_fold(small_cell(kind, seeds=(0,))), Method(terms={term: {}})
+    given = teacher.everything(cell, teacher.networks(cell))
+    rows = cell.orders()[:, 0]
+    batch = cell.batch(rows, ("vision",))
+    batch["teacher"] = targets.batch(cell, method, given, rows, batch["target"])
+    alone = {name: first(values) for name, values in batch.items()}
+    adapters = {name: build() for name, build in objectives.adapters(method.terms).items()}
+    pupil = student.Pupil(student.networks(cell, method, None)[0], adapters)
+    objectives.build(method, cell.task)[0](pupil, alone)[term].backward()
+    gradients = [parameter.grad for parameter in pupil.student.encoders.parameters()]
+    assert sum(float(own.norm()) for own in gradients if own is not None) > 1e-6
+
+
+def first(values):
+    return {name: own[0] for name, own in values.items()} if isinstance(values, dict) else values[0]
+
+
+def test_an_anchor_has_the_same_meaning_in_every_row():
+    """Anchors came in no order: coordinate j was another anchor for every clip."""
+    structure = ot.cosine_structure(embeddings()[0])
+    chosen = ot.choose_anchors(structure, 8, "dissimilar")
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(1))
+    shuffled = ot.choose_anchors(structure[order][:, order], 8, "dissimilar")
+    assert torch.equal(order[shuffled], chosen[order])
+    assert (structure.gather(1, chosen).diff(dim=1) >= 0).all()
+
+
+@pytest.mark.parametrize("coupling", ot.COUPLINGS)
+def test_a_student_who_takes_one_clip_for_another_is_noticed(coupling):
+    """Rows were transported whatever clip they came from: a permuted teacher had no loss."""
+    z, _ = embeddings()
+    halves = torch.cat([torch.arange(16, 32), torch.arange(16)])  # each class takes the place of the other
+    ways = {"coupling": coupling, "iterations": 100}
+    same, permuted = (float(ot.structure_loss(z, other, 8, **ways)) for other in (z, z[halves]))
+    assert permuted > 0.5 > 0.01 > same
+
+
+def test_the_gradient_of_the_default_loss_is_spread_over_the_clips():
+    """Similarities were shifted by their own minimum: the pair it came from received the sum of all gradients."""
+    z, guess = embeddings()
+    concentration = {}
+    for rule in ("affine", "released"):
+        own = guess.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(ot.structure_loss(z, own, shift_rule=rule), own)
+        concentration[rule] = float(gradient.norm(dim=1).max() / gradient.norm(dim=1).median())
+    default = plugins.load("losses", "kdot").Options().shift
+    assert default == "affine" and concentration["affine"] < 3 and concentration["released"] > 6

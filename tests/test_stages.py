@@ -1,0 +1,165 @@
+"""The stages from teacher to evaluate on a made-up task: what they leave on disk, and what divergence leaves of it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from conftest import small_cell
+from test_params import SHIPPED
+
+from benchmark import cell as cells
+from benchmark import checkpoints
+from benchmark import teacher as teachers
+from benchmark.files import write_json
+from benchmark.params import Method
+from benchmark.report import leaderboard
+from pipelines import distill, evaluate, plan, stage, teacher
+
+METHODS = {
+    "prevalent_only": Method(),
+    "kd": Method(terms={"kd": {}}, task_weight=0.1),
+    "pknot": Method(terms={"kdot": {"k": 8}}, tnet="mse"),
+    "crossfit": Method(terms={"kd": {}}, teacher="crossfit"),
+    "clean_labels": Method(labels="clean"),
+}
+TASK = stage.MODELS / "made_up"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project in which every cell has been trained."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        within(folder, patch)
+        params = yaml.safe_load(SHIPPED.read_text())
+        params["suite"]["methods"] = list(METHODS)
+        params["methods"] = {name: method.model_dump() for name, method in METHODS.items()}
+        params["tuning"] = {"weights": [0.5, 2.0]}
+        params["evaluation"]["resamples"] = 100
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        task = small_cell().task
+        write_json(stage.PLAN / "tasks" / "made_up.json", task.model_dump(exclude={"methods"}) | {"digest": "x"})
+        for name, method in METHODS.items():
+            write_json(stage.PLAN / "methods" / "made_up" / f"{name}.json", plan.method_entry(method, name))
+        dropped = {"remarks": 0, "without_prevalent": 0, "incomplete": 0}
+        source = {"provenance": "synthetic", "dropped": dropped, "extractors": {}}
+        write_json(stage.INPUTS / "made_up" / "source.json", source)
+        teacher.main("made_up")
+        for name in METHODS:
+            distill.main("made_up", name)
+    return folder
+
+
+def within(folder: Path, patch) -> None:
+    """Run stages in a folder, on a small cell."""
+    patch.chdir(folder)
+    patch.setattr(cells, "load", lambda *_: small_cell(epochs=2))
+
+
+@pytest.fixture
+def project(folder, tmp_path, monkeypatch):
+    """A copy of it, to work in."""
+    shutil.copytree(folder, tmp_path / "copy")
+    within(tmp_path / "copy", monkeypatch)
+    return tmp_path / "copy"
+
+
+def lose(name: str, *replicas: int) -> None:
+    """Make replicas of a saved model ones that diverged at once: 0 to 5 are folds 0, 0, 1, 1, 2, 2, seeds 0, 1, ..."""
+    state, card = checkpoints.load(TASK / name)
+    for number in replicas:
+        card["replicas"][number] |= {"epoch": 0, "validation": None, "status": "diverged", "diverged": 1}
+        for values in state.values():
+            if values.is_floating_point():
+                values[number] = torch.nan
+    checkpoints.save(TASK / name, state, card)
+
+
+def evaluated() -> dict[str, dict]:
+    evaluate.main("made_up")
+    return {path.stem: json.loads(path.read_text()) for path in (stage.RECORDS / "made_up").glob("*.json")}
+
+
+def row(records: dict[str, dict], name: str) -> str:
+    lines = leaderboard.markdown(list(records.values())).splitlines()
+    return next(line for line in lines if line.startswith(f"| {name}"))
+
+
+def test_every_weight_that_was_tried_is_in_the_card_and_the_chosen_curves_are_kept(project):
+    for name, tried in (("kd", [0.5, 2.0]), ("pknot", [0.5, 2.0]), ("prevalent_only", [1.0])):
+        card = checkpoints.read_card(TASK / name)
+        assert card["tuning"]["tried"] == tried
+        assert [own["fold"] for own in card["tuning"]["chosen"]] == [0, 1, 2]
+        assert all(own["factor"] in tried for own in card["tuning"]["chosen"])
+    curves = pd.read_csv(TASK / "kd" / "curves.csv")
+    for own in checkpoints.read_card(TASK / "kd")["tuning"]["chosen"]:
+        tried = pd.read_csv(TASK / "kd" / f"curves_{own['factor']:g}.csv")
+        pair = (table[table.fold == own["fold"]].value.sort_values().tolist() for table in (curves, tried))
+        assert next(pair) == next(pair)
+
+
+def test_models_without_trouble_are_scored_on_every_seed(project):
+    records = evaluated()
+    assert {name for name, own in records.items() if own["status"] != "ok"} == {"clean_labels"}
+    assert all(own["left_out"] == [] for own in records.values())
+    assert "not run: labels: clean needs synthetic" in row(records, "clean_labels")
+    assert set(pd.read_parquet(stage.PREDICTIONS / "made_up" / "kd.parquet").seed) == {0, 1}
+
+
+def test_a_seed_without_one_of_its_folds_is_left_out_and_said_to_be(project):
+    lose("kd", 3)
+    found = evaluated()
+    assert found["kd"]["left_out"] == [{"seed": 1, "reason": "fold 1 diverged at epoch 1"}]
+    predictions = pd.read_parquet(stage.PREDICTIONS / "made_up" / "kd.parquet")
+    assert set(predictions.seed) == {0} and set(predictions.fold) == {0, 1, 2}
+    assert found["kd"]["status"] == "ok" and found["kd"]["difference"]["value"] is not None
+    assert row(found, "kd").startswith("| kd (1 of 2 seeds left out: diverged) | 0")
+    scored = [bool(own["scores"]) for own in found["kd"]["replicas"]]
+    assert scored == [True, False, True, False, True, False]
+    assert found["prevalent_only"]["left_out"] == [] and row(found, "prevalent_only").startswith("| prevalent_only |")
+
+
+def test_a_model_without_any_seed_left_is_shown_with_its_reason(project):
+    lose("pknot", 0, 1, 5)
+    found = evaluated()
+    reason = "no seed is left (seed 0: fold 0 diverged at epoch 1; seed 1: fold 0 diverged at epoch 1, and 1 more)"
+    assert found["pknot"]["status"] == "diverged" and found["pknot"]["reason"] == reason
+    assert row(found, "pknot").startswith(f"| pknot | diverged: {reason}")
+    assert not (stage.PREDICTIONS / "made_up" / "pknot.parquet").exists()
+    table = leaderboard.rows(list(found.values()))
+    assert table[table.method == "pknot"].reason.tolist() == [found["pknot"]["reason"]]
+    assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["synthetic"]
+
+
+@pytest.mark.parametrize("lost", ["prevalent_only", "teacher"])
+def test_without_a_baseline_or_a_teacher_the_others_are_scored_all_the_same(project, lost):
+    lose(lost, *range(6))
+    found = evaluated()
+    assert found[lost]["status"] == "diverged" and found["kd"]["status"] == "ok"
+    assert ("difference" in found["kd"]) == (lost == "teacher") and "gap_recovered" not in found["kd"]
+    assert row(found, "kd").startswith("| kd | 0") and "nan" not in leaderboard.markdown(list(found.values())).lower()
+
+
+def test_students_of_a_teacher_that_diverged_are_left_out_with_it(project, monkeypatch):
+    """Nobody learns from a teacher without weights, and no stage stops at one."""
+    trained = teachers.fit
+
+    def losing(*given):
+        found = trained(*given)
+        for values in found.state.values():
+            values[2] = torch.nan
+        found.epoch[2], found.diverged[2], found.score[2] = 0, 1, float("nan")
+        return found
+
+    monkeypatch.setattr(teachers, "fit", losing)
+    teacher.main("made_up")
+    for name in ("prevalent_only", "kd", "pknot", "crossfit"):
+        distill.main("made_up", name)
+    found = evaluated()
+    for name in ("teacher", "teacher_hallucinated", "kd", "pknot", "crossfit"):
+        assert found[name]["left_out"] == [{"seed": 0, "reason": "fold 1 diverged at epoch 1"}], name
+    assert found["prevalent_only"]["left_out"] == []
