@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from benchmark import params, plugins, sources
+from benchmark import params, plugins, schema, sources
 from benchmark.types import WrongTree
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -22,7 +22,7 @@ def data(file: Path = Path("params.yaml"), folder: Path = Path("data")) -> None:
     wrong = False
     for name, dataset in params.load(file).datasets.items():
         module = plugins.load("datasets", dataset.layout)
-        options = params.check(module.Options, dataset.options, f"{file}: datasets.{name}.options")
+        options = schema.check(module.Options, dataset.options, f"{file}: datasets.{name}.options")
         try:
             lines = found(name, dataset.source, folder, module, options)
         except WrongTree as error:
@@ -64,5 +64,5 @@ def found(name: str, source: str, folder: Path, module, options) -> list[str]:
 if __name__ == "__main__":
     try:
         app(standalone_mode=False)
-    except params.BadParams as error:
+    except schema.BadParams as error:
         sys.exit(f"error: {error}")

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from benchmark import plugins
 from benchmark.models import Lesson, Output
-from benchmark.params import BadParams, Method, Task, check, nearest
+from benchmark.params import Method, Task
+from benchmark.schema import BadParams, check, nearest
 
 
 def task_loss(output: Output, target: Tensor, kind: str) -> Tensor:

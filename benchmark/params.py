@@ -1,38 +1,19 @@
-"""The schema of params.yaml: every choice a user makes, checked before anything runs."""
+"""The sections of params.yaml: every choice a user makes, checked before anything runs."""
 
-import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def distinct(values: list) -> list:
-    """The values, none of which may stand twice."""
-    if twice := sorted({str(value) for value in values if values.count(value) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there twice")
-    return values
+from benchmark.schema import BadParams, Positive, Section, Share, check, distinct, require
 
 
 def auto_or_positive(value: Any) -> str | int:
     if value == "auto" or (type(value) is int and value > 0):
         return value
     raise ValueError("input should be 'auto' or an integer greater than 0")
-
-
-class BadParams(Exception):
-    """params.yaml is wrong; the text says where, what is allowed and what to do."""
-
-
-class Section(BaseModel):
-    """Strict: text, true and false are no numbers; an integer may stand for a number with a point."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class Suite(Section):
@@ -217,6 +198,7 @@ class Study(Section):
 
 
 class Params(Section):
+    whole: ClassVar[bool] = True
     suite: Suite
     runtime: Runtime = Runtime()
     populations: dict[str, Population]
@@ -266,19 +248,6 @@ class Params(Section):
         return self
 
 
-def require(name: str, allowed, where: str) -> None:
-    """ValueError unless the name is one of the allowed ones; it names the nearest."""
-    if name not in allowed:
-        raise ValueError(f"{where}: there is no {name!r}{nearest(name, allowed)}")
-
-
-def nearest(name: str, allowed) -> str:
-    """A hint for a wrong name: the closest allowed one, and all of them."""
-    close = difflib.get_close_matches(str(name), list(allowed), n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{hint} allowed: {', '.join(sorted(allowed)) or 'nothing'}"
-
-
 class Loader(yaml.SafeLoader):
     """YAML in which 2e-3 is a number, as in YAML 1.2 and as DVC reads it; YAML 1.1 takes it for text."""
 
@@ -294,40 +263,3 @@ def load(path: Path) -> Params:
     except yaml.YAMLError as error:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
     return check(Params, raw, path.name)
-
-
-def check(schema: type[BaseModel], raw: Any, where: str) -> Any:
-    """Validate a section; BadParams names the key, the section, the value and what is allowed."""
-    try:
-        return schema.model_validate(raw)
-    except ValidationError as error:
-        raise BadParams("\n".join(sentence(schema, item, where) for item in error.errors())) from None
-
-
-def sentence(schema: type[BaseModel], error: dict, where: str) -> str:
-    """One mistake in words."""
-    path = [str(part) for part in error["loc"]]
-    if schema is not Params:  # a section of its own: its name is part of the path
-        where, _, name = where.rpartition(": ")
-        path, where = [name, *path], where or "params.yaml"
-    at = ".".join(path) or "the file"
-    if error["type"] == "extra_forbidden":
-        section = ".".join(path[:-1]) or "the top level"
-        return f"{where}: {section} has no key {path[-1]!r}{nearest(path[-1], keys(schema, error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return f"{where}: {at} is missing"
-    if error["type"] == "value_error":
-        told = f"{at} is {error['input']!r}" if isinstance(error["input"], str | int | float) else at
-        return f"{where}: {told}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
-    allowed = f"at least {error['ctx']['min_length']} needed" if error["type"] == "too_short" else error["msg"].lower()
-    return f"{where}: {at} is {error['input']!r}: {allowed.partition(' or instance of')[0]}"
-
-
-def keys(schema: Any, path: tuple) -> list[str]:
-    """The keys allowed in the section at `path`, following models and dictionaries of models."""
-    for part in path:
-        if isinstance(schema, type) and issubclass(schema, BaseModel):
-            schema = schema.model_fields[part].annotation
-        else:  # dict[str, Model]
-            schema = schema.__args__[1]
-    return list(schema.model_fields)

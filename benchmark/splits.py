@@ -7,7 +7,8 @@ Clips of one recording are never in two roles, whatever the rule.
 import numpy as np
 import pandas as pd
 
-from benchmark.params import Split, nearest
+from benchmark.params import Split
+from benchmark.schema import nearest
 from benchmark.seeds import generator, seed
 
 ROLES = ("train", "validation", "test")

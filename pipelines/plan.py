@@ -5,7 +5,8 @@ Checks every name and option in the file first, so that a mistake anywhere stops
 
 from benchmark import objectives, plugins, splits, stats
 from benchmark.files import write_json
-from benchmark.params import BadParams, Params, check, nearest
+from benchmark.params import Params
+from benchmark.schema import BadParams, check, nearest
 from pipelines import stage
 
 

@@ -12,7 +12,8 @@ os.environ.setdefault("POT_BACKEND_DISABLE_TENSORFLOW", "1")
 
 import typer
 
-from benchmark import params as schema
+from benchmark import params as choices
+from benchmark.schema import BadParams
 from benchmark.types import WrongTree
 
 PARAMS = Path("params.yaml")
@@ -30,9 +31,9 @@ class Failure(Exception):
     """A stage that cannot go on; the text says what, where and what to do."""
 
 
-def params() -> schema.Params:
+def params() -> choices.Params:
     """The whole of params.yaml, checked. A stage uses only the sections that dvc.yaml lists for it."""
-    return schema.load(PARAMS)
+    return choices.load(PARAMS)
 
 
 def planned(*parts: str) -> dict:
@@ -40,9 +41,9 @@ def planned(*parts: str) -> dict:
     return json.loads(PLAN.joinpath(*parts).with_suffix(".json").read_text())
 
 
-def task_of(name: str) -> schema.Task:
+def task_of(name: str) -> choices.Task:
     """A planned task. The digest in its file is that of its headline metric, which selects epochs."""
-    return schema.Task.model_validate({key: value for key, value in planned("tasks", name).items() if key != "digest"})
+    return choices.Task.model_validate({key: value for key, value in planned("tasks", name).items() if key != "digest"})
 
 
 def run(main: Callable) -> None:
@@ -53,5 +54,5 @@ def run(main: Callable) -> None:
     app.command()(main)
     try:
         app(standalone_mode=False)
-    except (schema.BadParams, WrongTree, Failure) as error:
+    except (BadParams, WrongTree, Failure) as error:
         sys.exit(f"error: {error}")

@@ -9,9 +9,10 @@ import pandas as pd
 
 from benchmark import power, records
 from benchmark.files import write_json
-from benchmark.params import BadParams, Params, Study, nearest
+from benchmark.params import Params, Study
 from benchmark.progress import progress
 from benchmark.report import studies
+from benchmark.schema import BadParams, nearest
 from pipelines import stage
 
 FOLDER = stage.DATA / "studies"

@@ -13,7 +13,7 @@ from scipy.stats import pearsonr
 from test_losses import PRIVILEGED, Term, outputs, targets
 from torch.nn.functional import cross_entropy, gaussian_nll_loss, kl_div, smooth_l1_loss
 
-from benchmark import kernels, params, plugins
+from benchmark import kernels, plugins, schema
 from benchmark.losses import dkd, rkd_angle, wkd_logits
 from benchmark.models import Output
 
@@ -244,6 +244,6 @@ def test_hallucination_asks_for_a_tnet(pair):
     ],
 )
 def test_a_value_out_of_bounds_is_told_with_its_bound(name, given, told):
-    with pytest.raises(params.BadParams) as error:
-        params.check(plugins.load("losses", name).Options, given, f"methods.some.terms.{name}")
+    with pytest.raises(schema.BadParams) as error:
+        schema.check(plugins.load("losses", name).Options, given, f"methods.some.terms.{name}")
     assert told in str(error.value)

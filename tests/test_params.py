@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark import objectives, params, plugins, records
+from benchmark import objectives, params, plugins, records, schema
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 
@@ -19,7 +19,7 @@ def raw() -> dict:
 
 def mistake(tmp_path, raw) -> str:
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
-    with pytest.raises(params.BadParams) as error:
+    with pytest.raises(schema.BadParams) as error:
         params.load(tmp_path / "params.yaml")
     return str(error.value)
 
@@ -29,7 +29,7 @@ def test_the_shipped_file_is_sound():
     for name, method in loaded.methods.items():
         objectives.options(method.terms, f"methods.{name}.terms")
     for name, dataset in loaded.datasets.items():
-        params.check(plugins.load("datasets", dataset.layout).Options, dataset.options, name)
+        schema.check(plugins.load("datasets", dataset.layout).Options, dataset.options, name)
 
 
 def test_methods_can_be_told_apart_by_ten_letters():
@@ -99,13 +99,13 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, raw, path, value,
 
 def test_a_wrong_option_of_a_loss_term_is_named():
     with pytest.raises(
-        params.BadParams, match=r"methods\.kdot\.terms\.kdot has no key 'epsilom'; did you mean 'epsilon'"
+        schema.BadParams, match=r"methods\.kdot\.terms\.kdot has no key 'epsilom'; did you mean 'epsilon'"
     ):
         objectives.options({"kdot": {"epsilom": 1}}, "methods.kdot.terms")
 
 
 def test_an_unknown_loss_term_lists_what_exists():
-    with pytest.raises(params.BadParams, match="there is no term 'kdto'; did you mean 'kdot'"):
+    with pytest.raises(schema.BadParams, match="there is no term 'kdto'; did you mean 'kdot'"):
         objectives.options({"kdto": {}}, "methods.kdot.terms")
 
 
@@ -126,7 +126,7 @@ def test_an_integer_may_stand_for_a_number(tmp_path, raw):
 
 def test_broken_yaml_is_told(tmp_path):
     (tmp_path / "params.yaml").write_text("suite: [")
-    with pytest.raises(params.BadParams, match="not valid YAML"):
+    with pytest.raises(schema.BadParams, match="not valid YAML"):
         params.load(tmp_path / "params.yaml")
 
 
@@ -156,5 +156,5 @@ def test_the_plan_stops_at_names_that_do_not_exist(tmp_path, monkeypatch, raw, p
     held[path[-1]] = value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(params.BadParams, match=re.escape(told)):
+    with pytest.raises(schema.BadParams, match=re.escape(told)):
         plan.main()

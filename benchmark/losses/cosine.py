@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmark.models import Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero", "scale"})
 

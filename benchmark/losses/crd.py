@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, softplus
 
 from benchmark.models import WIDTH, Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES: frozenset[str] = frozenset()
 

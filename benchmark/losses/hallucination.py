@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor
 
 from benchmark.models import Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero"})
 

@@ -4,7 +4,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.models import WIDTH, Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES: frozenset[str] = frozenset()
 

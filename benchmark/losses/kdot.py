@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmark import ot
 from benchmark.models import Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero", "rotation", "scale"})
 

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from benchmark import kernels
 from benchmark.models import Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero", "scale", "order"})
 

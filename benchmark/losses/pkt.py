@@ -5,7 +5,7 @@ from torch import Tensor
 
 from benchmark.models import Lesson, Output
 from benchmark.ot import cosine_structure
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero", "rotation", "scale"})
 TINY = 1e-7  # keeps logarithms of opposite clips finite, as in the released code

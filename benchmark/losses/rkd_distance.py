@@ -6,7 +6,7 @@ from torch import Tensor
 
 from benchmark.models import Lesson, Output
 from benchmark.ot import half_squared_distances
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero", "rotation", "scale", "translation"})
 

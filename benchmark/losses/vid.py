@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from benchmark.models import WIDTH, Lesson, Output
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES: frozenset[str] = frozenset()
 TINY = 1e-5  # smallest variance, as in the released code

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from benchmark.models import Lesson, Output
 from benchmark.ot import cosine_structure
-from benchmark.params import Section
+from benchmark.schema import Section
 
 PROPERTIES = frozenset({"logit_shift"})
 
