@@ -33,13 +33,15 @@ def true_pairs(x: Tensor, y: Tensor, k: int = 30, epsilon: float = 0.01) -> Tens
 
 
 @torch.no_grad()
-def compare(cell: Cell, students: list[Network], joint: Tensor) -> dict[str, float]:
+def compare(cell: Cell, students: list[Network], joint: Tensor, without=()) -> dict[str, float]:
     """Mean over replicas of each measure on test clips, the teacher seeing everything, the student prevalent input.
 
-    joint: the teachers' z of all clips (replicas, N, WIDTH).
+    joint: the teachers' z of all clips (replicas, N, WIDTH); without: seeds that are left out.
     """
     found: dict[str, list[float]] = {"cka": [], "frobenius": [], "true_pairs": [], "chance": []}
     for number, (student, replica) in enumerate(zip(students, cell.replicas, strict=True)):
+        if replica.seed in without:
+            continue
         rows = cell.test[number]
         rows = np.sort(generator("geometry", cell.name, *replica).permutation(rows)[:MOST])
         index = torch.from_numpy(rows).to(cell.device)

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 
 from benchmark import cell as cells
-from benchmark import controls, evaluation, records, train
+from benchmark import controls, evaluation, geometry, records, teacher, train
 from benchmark.files import write_json
 from benchmark.progress import progress
 from benchmark.report import leaderboard
@@ -21,8 +21,9 @@ def main(task: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
     cards, predictions = {}, {}
+    joint = teacher.everything(cell, evaluation.restore(cell, stage.MODELS / task, "teacher")[1])["z"]
     for name in progress(names, len(names), f"{task} predictions"):
-        cards[name], found = predicted(cell, task, name)
+        cards[name], found = predicted(cell, task, name, joint)
         if found is not None:
             found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
             predictions[name] = found
@@ -34,7 +35,7 @@ def main(task: str) -> None:
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
-        entry |= {"left_out": cards[name]["left_out"]}
+        entry |= {key: cards[name].get(key) for key in ("left_out", "tuning", "raw", "geometry")}
         if name in tables:
             entry |= scored(spec, name, tables, predictions, cards[name], params.evaluation)
         else:
@@ -47,15 +48,22 @@ def main(task: str) -> None:
     print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
 
 
-def predicted(cell, task: str, name: str) -> tuple[dict, pd.DataFrame | None]:
-    """A model's card and predictions; None where its method could not be run, or no seed can be scored."""
+def predicted(cell, task: str, name: str, joint) -> tuple[dict, pd.DataFrame | None]:
+    """A model's card and predictions; None where its method could not be run, or no seed can be scored.
+
+    A student's card also tells how its geometry compares with that of the teachers, whose z of all clips is joint.
+    """
     if name in records.CONTROLS:
         return cells.card(cell, name) | {"replicas": [], "left_out": []}, controls.availability(cell)
     card, networks = evaluation.restore(cell, stage.MODELS / task, name)
     card |= {"left_out": evaluation.left_out(card)}
     without = [entry["seed"] for entry in card["left_out"]]
     left = networks and set(cell.training.seeds) - set(without)
-    return card, evaluation.predict(cell, networks, without) if left else None
+    if not left:
+        return card, None
+    if name not in records.TEACHERS:
+        card |= {"geometry": geometry.compare(cell, networks, joint, without)}
+    return card, evaluation.predict(cell, networks, without)
 
 
 def unscored(card: dict) -> dict:

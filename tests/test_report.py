@@ -29,7 +29,8 @@ def records():
     }  # fmt: skip
     for name in ("difference", "gap_recovered"):
         del impossible[name]
-    return [whole("teacher", 0.8), whole("prevalent_only", 0.4), whole("kd", 0.5), impossible]
+    baseline = whole("prevalent_only", 0.4) | {"options": {"terms": {}}, "raw": {}}
+    return [whole("teacher", 0.8) | {"geometry": None}, baseline, whole("kd", 0.5), impossible]
 
 
 def test_synthetic_results_say_so_everywhere(records, monkeypatch, tmp_path):
@@ -59,6 +60,12 @@ def test_the_table_shows_scores_differences_and_reasons(records):
     assert "| kd | 0.500 [0.400, 0.600] | +0.100 [+0.000, +0.200], p .030 | undefined | undefined |" in text
     assert "| clean_labels | not run: labels: clean needs synthetic recordings |" in text
     assert "nothing to see" in text and "nan" not in text.lower()
+
+
+def test_geometry_and_raw_scales_of_loss_terms_are_shown(records):
+    text = leaderboard.markdown(records)
+    assert "mass on true pairs (chance 0.008)" in text and "| prevalent_only | 0.600 | 0.300 | 0.021 |  | 1 |" in text
+    assert "| kd | 0.600 | 0.300 | 0.021 | kd 0.9 x 0.41 to 0.02 | 1 |" in text
 
 
 def test_replicas_that_diverged_are_counted_and_seeds_left_out_are_named(records):

@@ -24,7 +24,8 @@ def record(method="kd", value=0.5, weight=0.9) -> dict:
     scores = {"kappa": score(value), "accuracy": score(None)}
     return {
         "task": "made_up", "method": method, "dataset": "biovid", "provenance": "synthetic", "status": "ok",
-        "left_out": [],
+        "left_out": [], "tuning": {"tried": [1.0], "chosen": []}, "raw": {"kd": {"first": 0.41, "last": 0.02}},
+        "geometry": {"cka": 0.6, "frobenius": 0.3, "true_pairs": 0.021, "chance": 0.008},
         "device": "cpu", "versions": {"torch": "0"}, "headline": {"metric": "kappa", "condition": "vision"},
         "options": {"terms": {"kd": {"weight": weight, "temperature": 2.0}}, "tnet": "none", "digests": {"kd": "x"}},
         "conditions": {

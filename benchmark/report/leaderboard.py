@@ -49,7 +49,7 @@ def markdown(records: list[dict]) -> str:
     for task in dict.fromkeys(record["task"] for record in records):
         own = [record for record in records if record["task"] == task]
         lines += ["", f"## {title(own[0])}", "", *explanation(own[0]), "", *headline_table(own)]
-        lines += ["", *condition_table(own)]
+        lines += ["", *condition_table(own), "", *geometry_table(own)]
     return "\n".join(lines) + "\n"
 
 
@@ -157,6 +157,32 @@ def condition_table(records: list[dict]) -> list[str]:
         cells = [with_interval(e["scores"][metric]) if "scores" in e else "nothing to see" for e in entries]
         lines.append(f"| {record['method']} | {' | '.join(cells)} |")
     return lines
+
+
+def geometry_table(records: list[dict]) -> list[str]:
+    """How alike students and teachers are on test clips, and how large each loss term was."""
+    ok = [record for record in records if record["status"] == "ok" and record["geometry"]]
+    if not ok:
+        return []
+    chance = ok[0]["geometry"]["chance"]
+    head = ["geometry of z", "CKA with teacher", "Frobenius distance", f"mass on true pairs (chance {chance:.3f})"]
+    head += ["terms: weight x raw value in the first and in the last epoch", "weights tried"]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for record in ok:
+        found = record["geometry"]
+        cells = [record["method"], *(f"{found[name]:.3f}" for name in ("cka", "frobenius", "true_pairs"))]
+        lines.append(f"| {' | '.join([*cells, terms(record), str(len(record['tuning']['tried']))])} |")
+    return lines
+
+
+def terms(record: dict) -> str:
+    """A method's loss terms: weight, and the unweighted value in the first and last epoch, mean over replicas."""
+    told = []
+    for name, options in record["options"]["terms"].items():
+        first, last = (record["raw"][name][end] for end in ("first", "last"))
+        values = "not finite" if first is None or last is None else f"{first:.3g} to {last:.3g}"
+        told.append(f"{name} {options['weight']:g} x {values}")
+    return ", ".join(told)
 
 
 def plain(score: dict) -> str:
