@@ -38,7 +38,8 @@ def folder(tmp_path_factory):
         params = yaml.safe_load(SHIPPED.read_text())
         params["suite"]["methods"] = list(METHODS)
         params["methods"] = {name: method.model_dump() for name, method in METHODS.items()}
-        params["tuning"] = {"weights": [0.5, 2.0]}
+        params["tuning"], params["studies"] = {"weights": [0.5, 2.0]}, {}
+        params["validation"]["methods"] = ["prevalent_only"]
         params["evaluation"]["resamples"] = 100
         Path("params.yaml").write_text(yaml.safe_dump(params))
         task = small_cell().task
