@@ -71,16 +71,21 @@ def consensus(cell: Cell, members: list[dict[str, Tensor]]) -> dict[str, Tensor]
     """What several teachers agree on: the mean of their probabilities or values, and of their geometries.
 
     Embeddings of different networks cannot be averaged, their cosine matrices can: z is the rank-WIDTH embedding
-    whose products are nearest to the mean of the centred cosine matrices of all members.
+    whose products are nearest to the mean of all members' centred cosine matrices. One that diverged is no member.
     """
-    said = torch.stack([member["prediction"] for member in members])
-    mean = said.mean(0) if cell.task.kind == "regression" else said.softmax(-1).mean(0).clamp_min(1e-8).log()
-    z = torch.full_like(members[0]["z"], torch.nan)
+    found = members[0] | {name: torch.full_like(members[0][name], torch.nan) for name in ("z", "prediction")}
     for number, rows in enumerate(cell.train):
-        units = [centred(member["z"][number, rows]) / len(members) ** 0.5 for member in members]
-        joint = torch.cat(units, dim=-1)
-        z[number, rows] = joint @ torch.linalg.svd(joint, full_matrices=False)[2][: z.shape[-1]].T
-    return members[0] | {"z": z, "prediction": mean}
+        kept = [member for member in members if member["z"][number, rows].isfinite().all()]
+        if not kept:
+            continue
+        said = torch.stack([member["prediction"][number, rows] for member in kept])
+        values = cell.task.kind == "regression"
+        found["prediction"][number, rows] = said.mean(0) if values else said.softmax(-1).mean(0).clamp_min(1e-8).log()
+        joint = torch.cat([centred(member["z"][number, rows]) / len(kept) ** 0.5 for member in kept], dim=-1)
+        axes = torch.linalg.svd(joint, full_matrices=False)[2][: found["z"].shape[-1]]
+        found["z"][number, rows] = 0.0  # fewer clips than axes need no more of them
+        found["z"][number, rows, : len(axes)] = joint @ axes.T
+    return found
 
 
 def centred(z: Tensor) -> Tensor:

@@ -32,21 +32,22 @@ def true_pairs(x: Tensor, y: Tensor, k: int = 30, epsilon: float = 0.01) -> Tens
     return ot.potentials(cost, epsilon, largest=2.0 * chosen.shape[-1], iterations=50)[2].diagonal().sum()
 
 
+MEASURES = (cka, frobenius, true_pairs)
+
+
 @torch.no_grad()
-def compare(cell: Cell, students: list[Network], joint: Tensor, without=()) -> dict[str, float]:
+def compare(cell: Cell, students: list[Network], joint: Tensor, without=()) -> dict[str, float] | None:
     """Mean over replicas of each measure on test clips, the teacher seeing everything, the student prevalent input.
 
-    joint: the teachers' z of all clips (replicas, N, WIDTH); without: seeds that are left out.
+    joint: the teachers' z of all clips (replicas, N, WIDTH); without: seeds that are left out. A replica whose teacher
+    diverged has no geometry to compare with; None if there is no other.
     """
-    found: dict[str, list[float]] = {"cka": [], "frobenius": [], "true_pairs": [], "chance": []}
+    found = []
     for number, (student, replica) in enumerate(zip(students, cell.replicas, strict=True)):
-        if replica.seed in without:
-            continue
-        rows = cell.test[number]
-        rows = np.sort(generator("geometry", cell.name, *replica).permutation(rows)[:MOST])
-        index = torch.from_numpy(rows).to(cell.device)
+        rows = generator("geometry", cell.name, *replica).permutation(cell.test[number])[:MOST]
+        index = torch.from_numpy(np.sort(rows)).to(cell.device)
         x, y = joint[number, index], student(**missing.hide(cell.view(index, student.inputs), cell.task.prevalent)).z
-        for measure in (cka, frobenius, true_pairs):
-            found[measure.__name__].append(float(measure(x.double(), y.double())))
-        found["chance"].append(1 / len(rows))
-    return {name: float(np.mean(values)) for name, values in found.items()}
+        if replica.seed not in without and x.isfinite().all() and y.isfinite().all():
+            measured = {measure.__name__: float(measure(x.double(), y.double())) for measure in MEASURES}
+            found.append(measured | {"chance": 1 / len(rows)})
+    return {name: float(np.mean([own[name] for own in found])) for name in found[0]} if found else None

@@ -8,7 +8,6 @@ import pandas as pd
 
 MEASURES = ("cka", "frobenius", "true_pairs")  # of geometry
 ASKED = 0.8  # the power that a smallest difference is told for
-TUNED = "kd"  # what a new method must beat beside prevalent_only
 
 
 def quantile(confidence: float) -> float:
@@ -18,16 +17,16 @@ def quantile(confidence: float) -> float:
     return float(norm.ppf((1 + confidence) / 2))
 
 
-def summarise(rows: pd.DataFrame, confidence: float) -> dict:
+def summarise(rows: pd.DataFrame, against: str, confidence: float) -> dict:
     """{"methods": a row per method over the populations, "power": what one population, and all of them, can show}."""
     scores = rows.pivot(index="population", columns="method", values="score")
     names = [name for name in rows.method.unique() if name != "prevalent_only"]
     found = [{"method": "prevalent_only", "score": float(scores.prevalent_only.mean())}]
     for name in names:
         entry = {"method": name, "score": float(scores[name].mean())}
-        for against in ("prevalent_only", TUNED):
-            if against in scores and against != name:
-                entry[f"to_{against}"] = paired(scores[name] - scores[against], confidence)
+        for other in dict.fromkeys(("prevalent_only", against)):
+            if other != name:
+                entry[f"to_{other}"] = paired(scores[name] - scores[other], confidence)
         found.append(entry)
     measures = rows.groupby("method")[[name for name in MEASURES if name in rows]].mean()
     for entry in found:

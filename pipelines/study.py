@@ -31,7 +31,7 @@ def main(name: str) -> None:
         repro(folder)
         found.append(summary(folder / stage.RECORDS, study, seed))
     rows = pd.concat(found, ignore_index=True)
-    results = power.summarise(rows, params.evaluation.confidence)
+    results = power.summarise(rows, study.against, params.evaluation.confidence)
     folder = stage.RESULTS / "studies"
     told = rows.astype(object).where(rows.notna(), None).to_dict("records")
     write_json(folder / f"{name}.json", {"study": study.model_dump(), "rows": told} | results)

@@ -101,7 +101,7 @@ def test_values_are_told_in_the_units_of_the_cell():
 
 def test_of_a_single_training_subject_nobody_can_tell():
     cell = small_cell(subjects=3, epochs=1)
-    found, spoken = crossfit.fit(cell, teach(cell).said)
+    found, _, spoken = crossfit.fit(cell, teach(cell).said)
     assert found["z"].isnan().all() and found["prediction"].isnan().all() and spoken.isnan().all()
     assert spoken.shape == (6, 36, 3, 3)
     two = small_cell(subjects=5, epochs=1)
@@ -124,3 +124,31 @@ def test_a_student_learns_from_held_out_targets(taught, heldout, terms):
     given = {name: values.clone() for name, values in heldout[0].items()}
     found = student.fit(taught.cell, Method(terms=terms, teacher="crossfit"), given, None, silent)
     assert (found.score > 0.3).all() and not found.diverged.any()
+
+
+def test_an_ensemble_says_the_mean_of_its_members(taught):
+    one, two = taught.said, {name: values.flip(-1) for name, values in taught.said.items()}
+    found = crossfit.consensus(taught.cell, [one, two])
+    rows = taught.cell.train[0]
+    mean = (one["prediction"].softmax(-1) + two["prediction"].softmax(-1))[0, rows] / 2
+    torch.testing.assert_close(found["prediction"][0, rows].softmax(-1), mean)
+    assert found["z"][0, taught.cell.test[0]].isnan().all()
+
+
+def test_the_geometry_of_an_ensemble_is_the_mean_of_geometries_however_they_are_turned(taught):
+    turn = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0)))[0]
+    turned = taught.said | {"z": taught.said["z"] @ turn}
+    found = crossfit.consensus(taught.cell, [taught.said, turned])
+    for number, rows in enumerate(taught.cell.train):
+        own = crossfit.centred(taught.said["z"][number, rows])
+        torch.testing.assert_close(
+            found["z"][number, rows] @ found["z"][number, rows].T, own @ own.T, atol=1e-4, rtol=0
+        )
+
+
+def test_a_member_that_diverged_is_left_out(taught):
+    lost = {name: torch.full_like(values, torch.nan) for name, values in taught.said.items() if name != "seen"}
+    found = crossfit.consensus(taught.cell, [taught.said, lost | {"seen": taught.said["seen"]}])
+    rows = taught.cell.train[0]
+    expected = taught.said["prediction"][0, rows].softmax(-1)
+    torch.testing.assert_close(found["prediction"][0, rows].softmax(-1), expected)

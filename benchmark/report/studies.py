@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmark.params import Study
-from benchmark.power import ASKED, MEASURES, TUNED, quantile
+from benchmark.power import ASKED, MEASURES, quantile
 from benchmark.report.figures import COLOURS
 from benchmark.report.leaderboard import shown_condition
 
@@ -29,7 +29,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     """The methods over all populations, and what a difference must measure to be shown."""
     power = results["power"]
     geometry = any("cka" in entry for entry in results["methods"])
-    head = ["method", results["metric"], "to prevalent_only", "p", "above", f"to {TUNED}", "p", "above"]
+    head = ["method", results["metric"], "to prevalent_only", "p", "above", f"to {study.against}", "p", "above"]
     head += ["CKA", "Frobenius", "mass on true pairs"] if geometry else []
     lines = [
         f"# SYNTHETIC recordings: study {name} of {study.task}",
@@ -45,7 +45,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     ]
     for entry in results["methods"]:
         cells = [entry["method"], f"{entry['score']:.3f}"]
-        for against in ("to_prevalent_only", f"to_{TUNED}"):
+        for against in ("to_prevalent_only", f"to_{study.against}"):
             cells += compared(entry[against]) if against in entry else ["", "", ""]
         if geometry:
             cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in MEASURES]
