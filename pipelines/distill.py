@@ -9,7 +9,7 @@ from pipelines import stage
 def main(task: str, method: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     entry = stage.planned("methods", task, method)
-    wanted = Method.model_validate({name: value for name, value in entry.items() if name != "digests"})
+    wanted = Method.model_validate(stage.without_digests(entry))
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
     models, folder = stage.MODELS / task, stage.MODELS / task / method
 

@@ -19,10 +19,8 @@ def main() -> None:
         check_task(name, params, datasets)
     for name in params.suite.datasets:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
-    validated = {name: methods[name] for name in params.validation.methods}
-    write_json(
-        stage.PLAN / "validation.json", {"methods": validated, "digest": plugins.digest("metrics", "balanced_accuracy")}
-    )
+    for part, entry in validation(params, methods).items():
+        write_json(stage.PLAN / "validation" / f"{part}.json", entry)
     for name in params.suite.tasks:
         task = params.tasks[name]
         digest = plugins.digest("metrics", stats.headline(task))
@@ -30,6 +28,39 @@ def main() -> None:
         own = {key: method_entry(method, f"tasks.{name}.methods.{key}") for key, method in task.methods.items()}
         for method in params.suite.methods:
             write_json(stage.PLAN / "methods" / name / f"{method}.json", own.get(method, methods[method]))
+    report(params)
+
+
+def validation(params: Params, methods: dict[str, dict]) -> dict[str, dict]:
+    """What each part of the validation depends on."""
+    chosen = {name: methods[name] for name in params.validation.methods}
+    for name, method in chosen.items():
+        if method["teacher"] not in ("trained", "permuted", "untrained") or method["mix"] != "none":
+            raise BadParams(
+                f"params.yaml: validation.methods: {name} needs more than the one teacher trained there; "
+                "allowed: methods of a trained, permuted or untrained teacher, without mix"
+            )
+    views = {"methods": chosen, "training": params.training.model_dump(), "evaluation": params.evaluation.model_dump()}
+    return {
+        "simulations": {"repetitions": params.validation.repetitions},
+        "transport": {},
+        "terms": {name: plugins.digest("losses", name) for name in plugins.names("losses")},
+        "views": views | {"digest": plugins.digest("metrics", "balanced_accuracy")},
+    }
+
+
+def report(params: Params) -> None:
+    """What is to be trained, and what tuning multiplies it by, before it starts."""
+    cells, tried = len(params.suite.tasks) * len(params.suite.methods), len(params.tuning.weights)
+    tuned = len(params.suite.tasks) * sum(bool(params.methods[name].terms) for name in params.suite.methods)
+    print(f"{len(params.suite.tasks)} tasks x {len(params.suite.methods)} methods = {cells} cells to train at most")
+    if tried > 1:
+        print(f"tuning: {tried} weights each in {tuned} of them, {cells + (tried - 1) * tuned} trainings in all")
+    for task in params.suite.tasks:
+        own = params.methods | params.tasks[task].methods
+        for name in params.suite.methods:
+            if reason := objectives.unfit(own[name].terms, params.tasks[task]):
+                print(f"{task}: {name} will not be run: {reason}")
 
 
 def dataset(name: str, params: Params) -> dict:

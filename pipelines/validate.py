@@ -1,24 +1,17 @@
-"""validate: simulations, identities and real data whose outcome is known -> results/validation.md and .json."""
+"""validate: the parts that were checked -> one page, results/validation.md and .json."""
 
-from benchmark import train
+import json
+
 from benchmark.files import write_json
-from benchmark.params import Method
-from benchmark.validation import page, simulations, transport, views
+from benchmark.validation import page
 from pipelines import stage
+
+PARTS = ("simulations", "transport", "views", "terms")
 
 
 def main() -> None:
-    params = stage.params()
-    entries = stage.planned("validation")["methods"]
-    methods = {
-        name: Method.model_validate({key: value for key, value in entry.items() if key != "digests"})
-        for name, entry in entries.items()
-    }
-    sections = {
-        "simulations": simulations.section(params.validation.repetitions),
-        "transport": transport.section(),
-        "views": views.section(methods, params.training, params.evaluation, train.device(params.runtime.device)),
-    }
+    folder = stage.RESULTS / "validation"
+    sections = {part: page.Section(**json.loads((folder / f"{part}.json").read_text())) for part in PARTS}
     (stage.RESULTS / "validation.md").write_text(page.markdown(sections))
     write_json(stage.RESULTS / "validation.json", page.content(sections))
     print(f"results/validation.md: {sum(len(section.rows) for section in sections.values())} rows")

@@ -80,7 +80,8 @@ def test_the_first_repro_runs_every_stage(clone):
     cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
     of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
     of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features")}
-    assert clone.first == cells | of_tasks | of_datasets | {"plan", "report", "track", "validate"}
+    parts = {f"check@{part}" for part in ("simulations", "transport", "terms", "views")}
+    assert clone.first == cells | of_tasks | of_datasets | parts | {"plan", "report", "track", "validate"}
 
 
 def test_the_leaderboard_has_every_method_and_says_synthetic(clone):
@@ -132,7 +133,7 @@ def test_later_repros_run_only_what_changed(clone):
     ends = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
 
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.5))
-    assert clone.repro() == ends | {"validate"} | {f"distill@{task}-kd" for task in TASKS}
+    assert clone.repro() == ends | {"check@views", "validate"} | {f"distill@{task}-kd" for task in TASKS}
 
     clone.edit(lambda params: params["suite"]["methods"].append("kdot"))
     assert clone.repro() == ends | {f"distill@{task}-kdot" for task in TASKS}
@@ -149,7 +150,7 @@ def test_later_repros_run_only_what_changed(clone):
 def test_a_new_loss_term_re_runs_no_cell(clone):
     term = (clone.folder / "benchmark" / "losses" / "kd.py").read_text()
     (clone.folder / "benchmark" / "losses" / "another.py").write_text(term)
-    assert clone.repro() == {"plan"}
+    assert clone.repro() == {"plan", "check@terms", "validate"}
 
 
 def test_a_misspelt_key_stops_with_one_sentence(clone):

@@ -10,12 +10,12 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, cosine, pdist, squareform
 from scipy.stats import pearsonr
-from test_losses import PRIVILEGED, Term, outputs, targets
 from torch.nn.functional import cross_entropy, gaussian_nll_loss, kl_div, smooth_l1_loss
 
 from benchmark import kernels, plugins, schema
 from benchmark.losses import dkd, rkd_angle, wkd_logits
 from benchmark.models import Output
+from benchmark.validation.terms import PRIVILEGED, Term, outputs, targets
 
 BATCH = 12
 
