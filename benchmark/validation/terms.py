@@ -15,8 +15,8 @@ from benchmark.models import WIDTH, Lesson, Output
 from benchmark.validation.page import Section
 
 EXPLANATION = """Every file of `benchmark/losses`, in double precision, on 12 clips of random embeddings and the kinds \
-of task it is fit for. Inside: at the teacher the value is 0 or smallest as declared, what is declared leaves the value \
-as it is and nothing else does, the gradient is that of finite differences to 1e-4 and reaches the student."""
+of task it is fit for. Inside: at the teacher the value is 0 or smallest as declared, what is declared leaves the \
+value as it is and nothing else does, the gradient is that of finite differences to 1e-4 and reaches the student."""
 
 KINDS = {"classification": 5, "ordinal": 5, "regression": 2}  # outputs
 PRIVILEGED = 2  # of three slots
