@@ -1,4 +1,4 @@
-# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there · make bench: speed
+# make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there · make bench: speed · make power, make ablation: studies over fresh populations
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -6,7 +6,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui data bench lock
+.PHONY: setup repro test ui data bench power ablation lock
 
 setup: .venv/ready
 
@@ -32,6 +32,9 @@ data: setup
 
 bench: setup
 	python -m benchmark bench
+
+power ablation: setup # studies of params.yaml, over populations of their own
+	python -m pipelines.study $@
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv lock --quiet

@@ -1,8 +1,9 @@
-"""Cross-fitting: what teachers say of training clips that they have not been trained on.
+"""Cross-fitting: what teachers say of training clips that they have not been trained on, and what they agree on.
 
 A teacher has learnt the noise of the labels of its training clips, and says it again. Here the training subjects are
 dealt into parts, and every part is told by a teacher that was trained on the others (Chernozhukov et al. 2018,
-Econometrics Journal 21; of teachers, Dao et al. 2021, ICLR, arXiv 2104.09732).
+Econometrics Journal 21; of teachers, Dao et al. 2021, ICLR, arXiv 2104.09732). All of them together, with the teacher
+of all training subjects, are an ensemble (bagging; Breiman 1996, Machine Learning 24).
 """
 
 from dataclasses import replace
@@ -42,28 +43,52 @@ def held(cell: Cell, number: int) -> np.ndarray:
     return (order % PARTS)[np.searchsorted(people, subjects)]
 
 
-def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
-    """Held-out targets, and held-out predictions of every space (replicas, N, spaces, outputs); NaN beyond training.
+def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+    """Held-out targets, those of the ensemble, and held-out predictions of each space (replicas, N, spaces, outputs).
 
-    everything: what the cell's own teachers say of all clips. The z of a part's teacher is turned into the space of
-    the cell's own teacher by the rotation that fits its training clips best (orthogonal Procrustes).
+    everything: what the cell's own teachers say of all clips. Beyond the training clips all is NaN. The z of a part's
+    teacher is turned into the space of the cell's own by the rotation that fits its training clips best.
     """
-    found = {name: everything[name].clone() for name in ("z", "prediction", "tokens", "seen")}
-    found["z"].fill_(torch.nan)
-    found["prediction"].fill_(torch.nan)
+    held = everything | {name: torch.full_like(everything[name], torch.nan) for name in ("z", "prediction")}
     replicas, clips, slots = everything["seen"].shape
-    spoken = found["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
+    spoken = held["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
+    members = [everything]
     for part in parts(cell):
         teachers = teacher.restore(part, teacher.fit(part, lambda *_: None).state)
         own = teacher.everything(part, teachers)
-        told = spaces.said(part, spaces.fit(part, own), own)["prediction"]
-        told, own["prediction"] = rescaled(told, part, cell), rescaled(own["prediction"], part, cell)
+        told = rescaled(spaces.said(part, spaces.fit(part, own), own)["prediction"], part, cell)
+        own["prediction"] = rescaled(own["prediction"], part, cell)
         for number, rows in enumerate(part.test):
             turn = rotation(own["z"][number, part.train[number]], everything["z"][number, part.train[number]])
-            found["z"][number, rows] = own["z"][number, rows] @ turn
-            found["prediction"][number, rows] = own["prediction"][number, rows]
+            held["z"][number, rows] = own["z"][number, rows] @ turn
+            held["prediction"][number, rows] = own["prediction"][number, rows]
             spoken[number, rows] = told[number, rows]
-    return found, spoken
+        members.append(own)
+    return held, consensus(cell, members), spoken
+
+
+def consensus(cell: Cell, members: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What several teachers agree on: the mean of their probabilities or values, and of their geometries.
+
+    Embeddings of different networks cannot be averaged, their cosine matrices can: z is the rank-WIDTH embedding
+    whose products are nearest to the mean of the centred cosine matrices of all members.
+    """
+    said = torch.stack([member["prediction"] for member in members])
+    mean = said.mean(0) if cell.task.kind == "regression" else said.softmax(-1).mean(0).clamp_min(1e-8).log()
+    z = torch.full_like(members[0]["z"], torch.nan)
+    for number, rows in enumerate(cell.train):
+        units = [centred(member["z"][number, rows]) / len(members) ** 0.5 for member in members]
+        joint = torch.cat(units, dim=-1)
+        if joint.isfinite().all():  # a member that diverged leaves nothing to agree on
+            axes = torch.linalg.svd(joint, full_matrices=False)[2][: z.shape[-1]]
+            z[number, rows] = 0.0  # of fewer clips than WIDTH there are fewer axes
+            z[number, rows, : len(axes)] = joint @ axes.T
+    return members[0] | {"z": z, "prediction": mean}
+
+
+def centred(z: Tensor) -> Tensor:
+    """Unit vectors of embeddings (n, D) seen from their mean."""
+    return torch.nn.functional.normalize(z - z.mean(0), dim=-1)
 
 
 def rescaled(said: Tensor, part: Cell, cell: Cell) -> Tensor:

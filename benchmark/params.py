@@ -117,7 +117,7 @@ class Method(Section):
     terms: dict[str, dict[str, Any]] = {}
     task_weight: Annotated[float, Field(ge=0)] = 1.0
     tnet: Literal["none", "random", "mse", "mmd", "cosine", "own"] = "none"  # own: learnt by the student itself
-    teacher: Literal["trained", "permuted", "untrained", "crossfit", "confident", "batchwise"] = "trained"
+    teacher: Literal["trained", "permuted", "untrained", "crossfit", "ensemble", "confident", "batchwise"] = "trained"
     labels: Literal["noisy", "clean"] = "noisy"
     inputs: Literal["prevalent", "all"] = "prevalent"  # what the student is trained on; it is tested without the rest
     absent: Literal["mask", "zeros", "mean"] = "mask"  # what stands in for an absent modality
@@ -197,6 +197,15 @@ class Tracking(Section):
     experiment: str
 
 
+class Study(Section):
+    """Methods compared over people who are drawn for this alone, again and again."""
+
+    task: str
+    methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
+    populations: Annotated[int, Field(ge=2)] = 10
+    first: int  # seed of the first population; the others follow
+
+
 class Params(Section):
     suite: Suite
     runtime: Runtime = Runtime()
@@ -209,6 +218,7 @@ class Params(Section):
     methods: dict[str, Method]
     evaluation: Evaluation
     tracking: Tracking
+    studies: dict[str, Study] = {}
 
     @model_validator(mode="after")
     def names_exist(self):
@@ -227,8 +237,16 @@ class Params(Section):
         reserved = ("teacher", "targets", "availability")
         if taken := sorted(n for n in self.methods if n in reserved or n.startswith(("teacher_hall", "tnet_"))):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
-        if "prevalent_only" not in self.suite.methods:
-            raise ValueError("suite.methods: prevalent_only is the baseline of every comparison and must be listed")
+        for name, study in self.studies.items():
+            require(study.task, self.tasks, f"studies.{name}.task")
+            for method in study.methods:
+                require(method, self.methods, f"studies.{name}.methods")
+        compared = {"suite": self.suite.methods} | {f"studies.{n}": s.methods for n, s in self.studies.items()}
+        for where, methods in compared.items():
+            if "prevalent_only" not in methods:
+                raise ValueError(
+                    f"{where}.methods: prevalent_only is the baseline of every comparison and must be listed"
+                )
         return self
 
 

@@ -23,6 +23,7 @@ PACKAGES = (
     "opencv-python-headless",
     "librosa",
     "pot",
+    "statsmodels",
 )
 
 
@@ -90,21 +91,48 @@ def finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def comparison(task: Task, own: dict, baseline: dict | None, teacher: dict | None, options: Evaluation) -> dict:
+def comparison(
+    task: Task, name: str, tables: dict[str, dict], predictions: dict[str, pd.DataFrame], options: Evaluation
+) -> dict:
     """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
 
-    Neither without a baseline, no gap without a teacher: one that diverged in every seed has no scores.
+    tables, predictions: those of every model of the task that has any, by name. Neither is told without a baseline,
+    nor the gap without a teacher: one that diverged in every seed has no scores.
     """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
     ways = options.resamples, options.confidence
-    if headline not in own or baseline is None:
+    if headline not in tables[name] or "prevalent_only" not in tables:
         return {}
-    pair = own[headline], baseline[headline]
-    found = {"difference": stats.difference(metric, task.kind, *pair, *ways)._asdict()}
-    if teacher is None:
-        return found
-    upper = teacher["+".join((*task.prevalent, *task.privileged))]
-    return found | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
+    pair = [tables[model][headline] for model in (name, "prevalent_only")]
+    found = stats.difference(metric, task.kind, *pair, *ways)._asdict()
+    p, reason = tested(task, predictions[name], predictions["prevalent_only"], options)
+    told = {"difference": found | {"p": p, "p_holm": None, "reason": found["reason"] or reason}}
+    if "teacher" in tables:
+        upper = tables["teacher"]["+".join((*task.prevalent, *task.privileged))]
+        told["gap_recovered"] = stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()
+    return told
+
+
+def tested(
+    task: Task, own: pd.DataFrame, baseline: pd.DataFrame, options: Evaluation
+) -> tuple[float | None, str | None]:
+    """p value of the difference in the headline, or why there is none; over the seeds that both models have."""
+    headline, both = "+".join(task.prevalent), np.intersect1d(own.seed, baseline.seed)
+    rows = [part[part.seed.isin(both) & (part.condition == headline)] for part in (own, baseline)]
+    pair = [stats.predicted_statistics(task.kind, part, len(task.classes)) for part in rows]
+    return stats.paired_test(stats.headline(task), task.kind, *pair, options.resamples)
+
+
+def compared(record: dict) -> bool:
+    """Whether a model is one of the family whose differences to prevalent_only are tested together."""
+    return "difference" in record and record["method"] not in ("prevalent_only", "teacher", *CONTROLS)
+
+
+def adjust(found: list[dict]) -> None:
+    """Write p_holm into the records of one task: p values adjusted for all the models compared there."""
+    family = [record["difference"] for record in found if compared(record) and record["difference"]["p"] is not None]
+    for difference, p in zip(family, stats.holm([own["p"] for own in family]), strict=True):
+        difference["p_holm"] = p
 
 
 def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:

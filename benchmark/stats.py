@@ -14,6 +14,8 @@ from benchmark.seeds import generator
 
 HEADLINE = {"classification": "balanced_accuracy", "ordinal": "kappa", "regression": "ccc"}
 FRAMES, RECORDINGS = slice(7, 13), slice(13, 15)  # of the moments; the first seven are over clips
+LEAST_TESTED = 6  # subjects: the smallest two-sided p value is 2 / 2^subjects, which 5 leave above .05
+ROUNDING = 1e-10  # differences this close are equal: sums of moments are rounded
 
 
 class Interval(NamedTuple):
@@ -150,6 +152,51 @@ def difference(
         resamples,
         confidence,
     )
+
+
+def paired_test(
+    metric: str, kind: str, method: np.ndarray, baseline: np.ndarray, draws: int
+) -> tuple[float | None, str | None]:
+    """Two-sided permutation test of `difference` over subjects: p, or None and why there is none.
+
+    method, baseline (subjects, seeds, *), both of the same subjects and seeds. Under the null hypothesis the two
+    models are exchangeable within each subject, so the statistics of random subjects are swapped and the pooled
+    difference is computed again (Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses). p is the share
+    of swaps, what was observed among them (Phipson and Smyth 2010, SAGMB 9(1)), whose difference is at least as
+    large; an undefined one counts as large. The networks are given: p speaks of other subjects, not other training.
+    """
+    if method.shape != baseline.shape:
+        raise ValueError(f"a paired test needs the same subjects and seeds, not {method.shape} and {baseline.shape}")
+    people = len(method)
+    if people < LEAST_TESTED:
+        return None, f"no test from {people} subjects: p cannot be below .05"
+    own, other = method.sum(0), baseline.sum(0)
+    observed = pooled(metric, kind, own) - pooled(metric, kind, other)
+    if not np.isfinite(observed):
+        return None, "no test: the difference is undefined"
+    moved = swaps(people, draws) @ (baseline - method).reshape(people, -1)
+    moved = moved.reshape(-1, *own.shape)
+    found = pooled(metric, kind, own + moved) - pooled(metric, kind, other - moved)
+    smaller = np.abs(found) < abs(observed) - ROUNDING
+    return float(np.mean(~smaller)), None
+
+
+def swaps(people: int, draws: int) -> np.ndarray:
+    """Whose statistics change places, as 0 and 1: every way there is, or nobody and then `draws` random ways.
+
+    (2^people, people) where that is fewer than the draws, else (draws + 1, people); the same for every method.
+    """
+    if 2**people < draws:
+        return (np.arange(2**people)[:, None] >> np.arange(people) & 1).astype(float)
+    drawn = generator("swaps", people, draws).integers(0, 2, (draws, people))
+    return np.vstack([np.zeros(people), drawn])
+
+
+def holm(p: list[float]) -> list[float]:
+    """p values adjusted for being several (Holm 1979, Scandinavian Journal of Statistics 6(2))."""
+    from statsmodels.stats.multitest import multipletests  # 1 s that training does not need
+
+    return multipletests(p, method="holm")[1].tolist()
 
 
 def gap_recovered(

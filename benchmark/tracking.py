@@ -159,6 +159,8 @@ def method_run(record: dict, varying: set[str], curves: pd.DataFrame | None) -> 
     for name in ("difference", "gap_recovered"):
         if name in record:
             metrics += named(record[name], name, f"{name}_low", f"{name}_high")
+    tested = {key: record.get("difference", {}).get(key) for key in ("p", "p_holm")}
+    metrics += [(f"difference_{key}", p, 0) for key, p in tested.items() if p is not None]
     if curves is not None:
         means = curves.groupby(["term", "epoch"]).value.mean().reset_index()
         metrics += [(f"epoch/{row.term}", row.value, row.epoch) for row in means.itertuples()]

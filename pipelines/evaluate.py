@@ -30,15 +30,19 @@ def main(task: str) -> None:
     source = json.loads((stage.INPUTS / task / "source.json").read_text())
     shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
     shared |= {"identity": controls.identity(cell)}
+    entries = []
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
         entry |= {"left_out": cards[name]["left_out"]}
         if name in tables:
-            entry |= scored(spec, predictions[name], tables, name, cards[name], params.evaluation)
+            entry |= scored(spec, name, tables, predictions, cards[name], params.evaluation)
         else:
             entry |= unscored(cards[name])
-        write_json(stage.RECORDS / task / f"{name}.json", entry)
+        entries.append(entry)
+    records.adjust(entries)
+    for entry in entries:
+        write_json(stage.RECORDS / task / f"{entry['method']}.json", entry)
     summarise(task, names)
     print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
 
@@ -75,12 +79,12 @@ def summarise(task: str, names: list[str]) -> None:
     bars.to_csv(stage.RESULTS / "plots" / f"{task}.csv", index=False)
 
 
-def scored(spec, predictions, tables, name: str, card: dict, options) -> dict:
+def scored(spec, name: str, tables: dict, predictions: dict, card: dict, options) -> dict:
     return {
         "status": "ok",
-        "conditions": records.conditions(spec, predictions, tables[name], options),
-        "replicas": records.replicas(spec, predictions, card),
-    } | records.comparison(spec, tables[name], tables.get("prevalent_only"), tables.get("teacher"), options)
+        "conditions": records.conditions(spec, predictions[name], tables[name], options),
+        "replicas": records.replicas(spec, predictions[name], card),
+    } | records.comparison(spec, name, tables, predictions, options)
 
 
 if __name__ == "__main__":

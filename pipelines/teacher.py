@@ -25,12 +25,13 @@ def main(task: str) -> None:
         checkpoints.save(folder / name, found.state, cells.card(cell, name, found))
 
     said = teacher.everything(cell, teachers)
-    held, spoken = crossfit.fit(cell, said)
+    held, agreed, spoken = crossfit.fit(cell, said)
     several = spaces.said(cell, spaces.fit(cell, said), said) | {"heldout": spoken}
     targets = {
         "trained": said,
         "untrained": teacher.everything(cell, untrained),
         "crossfit": held,
+        "ensemble": agreed,
         "spaces": said | several,
     }
     for name, values in targets.items():

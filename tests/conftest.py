@@ -136,8 +136,8 @@ def imagined(taught, tnets) -> list[Hallucinator]:
 
 
 @pytest.fixture(scope="session")
-def heldout(taught) -> tuple[dict[str, Tensor], Tensor]:
-    """Cross-fitted targets, and what every space says of clips that it was not trained on."""
+def heldout(taught) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+    """Cross-fitted targets, those of the ensemble, and what each space says of clips that it was not trained on."""
     return crossfit.fit(taught.cell, taught.said)
 
 
@@ -145,7 +145,7 @@ def heldout(taught) -> tuple[dict[str, Tensor], Tensor]:
 def several(taught, heldout) -> dict[str, Tensor]:
     """Targets of several spaces, as the teacher stage saves them."""
     found = spaces.said(taught.cell, spaces.fit(taught.cell, taught.said), taught.said)
-    return teacher.of_training(taught.cell, taught.said | found | {"heldout": heldout[1]})
+    return teacher.of_training(taught.cell, taught.said | found | {"heldout": heldout[2]})
 
 
 @pytest.fixture(params=["ordinal", "classification", "regression"])

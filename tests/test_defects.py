@@ -52,7 +52,7 @@ def everything_trained(cell) -> dict[str, train.Fitted]:
     imagining = tnet.fit(cell, taught.teachers, "mse", silent)
     modules = tnet.hallucinators(cell, taught.fitted.state, imagining.state)
     adapted = spaces.fit(cell, taught.said)
-    held, spoken = crossfit.fit(cell, taught.said)
+    held, _, spoken = crossfit.fit(cell, taught.said)
     several = taught.said | spaces.said(cell, adapted, taught.said) | {"heldout": spoken}
     given = targets.prepare(cell, teacher.of_training(cell, several), "confident")
     return {

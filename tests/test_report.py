@@ -56,7 +56,7 @@ def test_controls_and_what_was_left_out_are_told(records):
 
 def test_the_table_shows_scores_differences_and_reasons(records):
     text = leaderboard.markdown(records)
-    assert "| kd | 0.500 [0.400, 0.600] | +0.100 [+0.000, +0.200] | undefined | undefined |" in text
+    assert "| kd | 0.500 [0.400, 0.600] | +0.100 [+0.000, +0.200], p .030 | undefined | undefined |" in text
     assert "| clean_labels | not run: labels: clean needs synthetic recordings |" in text
     assert "nothing to see" in text and "nan" not in text.lower()
 
@@ -89,6 +89,46 @@ def test_without_a_comparison_the_cells_are_empty(records):
 def test_the_baseline_is_not_compared_with_itself(records):
     line = next(line for line in leaderboard.markdown(records).splitlines() if line.startswith("| prevalent_only"))
     assert line.split("|")[3:5] == ["  ", "  "]
+
+
+def cell(records, **found) -> str:
+    """What the table says of the difference of kd, where that is so."""
+    records[2]["difference"] |= found
+    line = next(line for line in leaderboard.markdown(records).splitlines() if line.startswith("| kd |"))
+    return line.split(" | ")[2]
+
+
+def test_a_difference_is_bold_where_interval_and_corrected_test_support_it(records):
+    apart = {"value": 0.1, "low": 0.05, "high": 0.15, "p": 0.002, "p_holm": 0.02}
+    assert cell(records, **apart) == "**+0.100 [+0.050, +0.150], p .002**"
+    assert cell(records, value=-0.1, low=-0.15, high=-0.05) == "**-0.100 [-0.150, -0.050], p .002**"
+    assert cell(records, **apart | {"p_holm": 0.051}) == "+0.100 [+0.050, +0.150], p .002"
+    assert cell(records, **apart | {"low": -0.001}) == "+0.100 [-0.001, +0.150], p .002"
+    assert cell(records, **apart | {"low": None, "high": None}) == "+0.100, p .002"
+    records[2]["evaluation"] = {"confidence": 0.99}
+    assert "**" not in cell(records, **apart)
+    assert cell(records, p=1 / 2001) == "+0.100 [+0.050, +0.150], p < .001" and cell(records, p=1.0).endswith("p 1.000")
+
+
+def test_without_p_nothing_is_bold_and_the_table_is_whole(records):
+    assert cell(records, low=0.05, p=None, p_holm=None) == "+0.100 [+0.050, +0.200]"
+    assert cell(records, value=None, low=None, high=None, reason="no spread") == "undefined"
+
+
+def test_p_values_stand_in_the_rows_of_differences_alone(records):
+    rows = leaderboard.rows(records)
+    assert rows[rows.metric == "difference"].p_holm.eq(0.06).all() and rows.p.count() == rows.p_holm.count() == 3
+    assert set(rows[rows.p.notna()].metric) == {"difference"}
+
+
+def test_markers_are_filled_where_a_model_is_told_from_the_baseline(records):
+    hollow, told = records[2], records[2] | {"difference": records[2]["difference"] | {"low": 0.01, "p_holm": 0.01}}
+    axes = figures.plt.figure().subplots()
+    figures.draw_differences(axes, [told, records[1], hollow, records[0]], "kappa")
+    drawn = {bars.get_label(): bars.lines[0] for bars in axes.containers}
+    faces = {label: (line.get_markerfacecolor(), line.get_ydata().tolist()) for label, line in drawn.items()}
+    assert [faces[label] for label in sorted(faces)] == [("white", [2]), ("black", [0])]
+    assert all("told from prevalent_only" in label for label in faces)
 
 
 def test_every_row_has_a_value_or_a_reason(records):

@@ -38,6 +38,7 @@ def folder(tmp_path_factory):
         params = yaml.safe_load(SHIPPED.read_text())
         params["suite"]["methods"] = list(METHODS)
         params["methods"] = {name: method.model_dump() for name, method in METHODS.items()}
+        params["studies"] = {}
         params["tuning"] = {"weights": [0.5, 2.0]}
         params["evaluation"]["resamples"] = 100
         Path("params.yaml").write_text(yaml.safe_dump(params))

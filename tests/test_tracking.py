@@ -31,7 +31,7 @@ def record(method="kd", value=0.5, weight=0.9) -> dict:
             "vision": {"alias": "privileged_absent", "clips": 9, "scores": scores},
             "biosignal": {"alias": "only_biosignal", "clips": 0, "reason": "hides everything"},
         },
-        "difference": score(0.1), "gap_recovered": score(None),
+        "difference": score(0.1) | {"p": 0.03, "p_holm": 0.06}, "gap_recovered": score(None),
         "replicas": [
             {"fold": 0, "seed": seed, "epoch": 2, "status": "ok", "scores": {"vision": {"kappa": value}}}
             for seed in (0, 1)
@@ -113,6 +113,7 @@ def test_metrics_carry_condition_names_intervals_and_epochs_but_no_nan(mirror):
     run = held()["made_up/kd"]
     assert run.data.metrics["kappa/privileged_absent"] == 0.5
     assert run.data.metrics["kappa_low/privileged_absent"] == pytest.approx(0.4)
+    assert run.data.metrics["difference_p"] == 0.03 and run.data.metrics["difference_p_holm"] == 0.06
     assert not any("accuracy" in name or "only_biosignal" in name for name in run.data.metrics)
     assert all(math.isfinite(value) for own in held().values() for value in own.data.metrics.values())
     history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "epoch/kd")

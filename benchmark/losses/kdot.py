@@ -9,11 +9,15 @@ from benchmark import ot
 from benchmark.models import Lesson, Output
 from benchmark.params import Section
 
+PROPERTIES = frozenset({"zero", "rotation", "scale"})
+
 
 class Options(Section):
+    """What is transported, how exactly, and how much it counts."""
+
     weight: float = Field(0.6, ge=0, description="lambda of the published loss; the term is a sum over k anchors")
     k: int = Field(30, ge=1, description="anchors a clip; at most the batch less one")
-    epsilon: float = Field(0.01, gt=0, description="entropic regulariser: the squared blur of the published loss")
+    epsilon: float = Field(0.01, ge=1e-4, description="entropic regulariser: squared blur; float32 needs that much")
     anchors: Literal[ot.ANCHORS] = Field("dissimilar", description="which columns of the teacher's similarities")
     shift: Literal[ot.SHIFTS] = Field("affine", description="1 + S; or S less its minimum, detached or as released")
     coupling: Literal[ot.COUPLINGS] = Field("ot", description="transport, clip by clip, or transport on equal anchors")

@@ -8,8 +8,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmark.records import CONTROLS
-from benchmark.report.leaderboard import better, shown_condition, title
+from benchmark.records import compared
+from benchmark.report.leaderboard import better, shown_condition, title, told_apart
 
 # Okabe and Ito's colours, told apart by colour-blind people; markers tell conditions apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -24,8 +24,8 @@ def scores(records: list[dict], path: Path) -> None:
         1, 2, figsize=(10, 2.0 + 0.42 * len(own)), sharey=True, width_ratios=(3, 2), layout="constrained"
     )
     draw_conditions(left, own, metric)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     draw_differences(right, own, metric)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     left.set_yticks(range(len(own)), [record["method"] for record in own])
     left.invert_yaxis()
     for axes in (left, right):
@@ -57,14 +57,16 @@ def shown_conditions(record: dict) -> list[str]:
 
 
 def draw_differences(axes, records: list[dict], metric: str) -> None:
+    """Filled where interval and test tell a model from prevalent_only, hollow elsewhere."""
     axes.axvline(0, color="0.4", linewidth=1)
-    found = [
-        (y, record["difference"])
-        for y, record in enumerate(records)
-        if record["method"] not in ("prevalent_only", "teacher", *CONTROLS)
-        and record["difference"]["value"] is not None
-    ]
-    intervals(axes, found, {"color": "black", "marker": "o"})
+    marks = [(y, record) for y, record in enumerate(records) if compared(record)]
+    marks = [(y, record) for y, record in marks if record["difference"]["value"] is not None]
+    for told, face, label in (
+        (True, "black", "told from prevalent_only (interval, and test after Holm)"),
+        (False, "white", "not told from prevalent_only"),
+    ):
+        found = [(y, record["difference"]) for y, record in marks if told_apart(record) == told]
+        intervals(axes, found, {"color": "black", "marker": "o", "markerfacecolor": face, "label": label})
     axes.set_xlabel(f"{metric}: difference to prevalent_only,\nboth seeing {shown_condition(records[-1])}")
 
 

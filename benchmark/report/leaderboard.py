@@ -36,6 +36,8 @@ def rows(records: list[dict]) -> pd.DataFrame:
         "value",
         "low",
         "high",
+        "p",
+        "p_holm",
         "reason",
     ]
     return pd.DataFrame(found).reindex(columns=columns).astype({"clips": "Int64"})
@@ -65,6 +67,11 @@ def explanation(record: dict) -> list[str]:
         f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
         f"over seeds, with {record['evaluation']['confidence']:.0%} BCa",
         f"bootstrap intervals over subjects. `teacher` sees everything; all others see {prevalent} only.",
+        "",
+        "p: two-sided paired permutation test over subjects, uncorrected. **Bold**: told from `prevalent_only`, better "
+        "or worse; the interval excludes zero",
+        f"and p is at most {1 - record['evaluation']['confidence']:.2g} after Holm's correction over all models of the "
+        "table but the control `availability` (`p_holm` in leaderboard.csv).",
         "",
         "Controls: `availability` is a linear model that sees only which modalities are present. "
         + identity(record["identity"]),
@@ -108,7 +115,7 @@ def headline_table(records: list[dict]) -> list[str]:
         cells = [
             named(record),
             with_interval(scores[metric]),
-            "" if baseline or "difference" not in record else with_interval(record["difference"], signed=True),
+            "" if baseline or "difference" not in record else difference(record),
             "" if baseline or lacks_gap(record) else with_interval(record["gap_recovered"]),
             *(plain(scores[name]) for name in others),
         ]
@@ -154,6 +161,22 @@ def condition_table(records: list[dict]) -> list[str]:
 
 def plain(score: dict) -> str:
     return "undefined" if score["value"] is None else f"{score['value']:.3f}"
+
+
+def difference(record: dict) -> str:
+    """Difference to prevalent_only with interval and p; bold where they tell the two apart."""
+    text, p = with_interval(record["difference"], signed=True), record["difference"]["p"]
+    if p is not None:
+        text += f", p {p:.3f}".replace("0.", ".", 1) if p >= 0.0005 else ", p < .001"
+    return f"**{text}**" if told_apart(record) else text
+
+
+def told_apart(record: dict) -> bool:
+    """Whether interval and test, corrected for all the models of the table, both tell a model from prevalent_only."""
+    found, level = record["difference"], 1 - record["evaluation"]["confidence"]
+    if found["p_holm"] is None or found["low"] is None:
+        return False
+    return found["p_holm"] <= level and not found["low"] <= 0 <= found["high"]
 
 
 def with_interval(score: dict, signed: bool = False) -> str:

@@ -1,0 +1,27 @@
+"""Gromov-Wasserstein distance of the geometries of a batch (Memoli 2011, doi 10.1007/s10208-011-9093-5)."""
+
+from pydantic import Field
+from torch import Tensor
+
+from benchmark import plans
+from benchmark.models import Lesson, Output
+from benchmark.ot import cosine_structure
+from benchmark.params import Section
+
+PROPERTIES = frozenset({"zero", "rotation", "scale", "order"})
+
+
+class Options(Section):
+    """How much the geometry counts."""
+
+    weight: float = Field(1.0, ge=0, description="none is published for distillation; KD2M's code has the distance")
+
+
+def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
+    """Sum over i, j, k, l of (C_s(i, k) - C_t(j, l))^2 P(i, j) P(k, l) -> scalar, 0 to 4.
+
+    C = 1 - cosine of every two clips, z (B, WIDTH); the plan P has no gradient, which is right to first order.
+    """
+    own, wanted = 1 - cosine_structure(student.z), 1 - cosine_structure(teacher.z.detach())
+    plan = plans.gromov(own, wanted)
+    return own.square().mean() + wanted.square().mean() - 2 * (plan * (own @ plan @ wanted)).sum()

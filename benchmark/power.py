@@ -1,0 +1,87 @@
+"""Power: what differences between methods a run can show, learnt from populations drawn again and again.
+
+The sampling unit is a whole population: methods are compared within each, and the differences over all of them.
+"""
+
+import numpy as np
+import pandas as pd
+
+MEASURES = ("cka", "frobenius", "true_pairs")  # of geometry
+ASKED = 0.8  # the power that a smallest difference is told for
+TUNED = "kd"  # what a new method must beat beside prevalent_only
+
+
+def quantile(confidence: float) -> float:
+    """How many standard errors a two-sided normal interval reaches to either side."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + confidence) / 2))
+
+
+def summarise(rows: pd.DataFrame, confidence: float) -> dict:
+    """{"methods": a row per method over the populations, "power": what one population, and all of them, can show}."""
+    scores = rows.pivot(index="population", columns="method", values="score")
+    names = [name for name in rows.method.unique() if name != "prevalent_only"]
+    found = [{"method": "prevalent_only", "score": float(scores.prevalent_only.mean())}]
+    for name in names:
+        entry = {"method": name, "score": float(scores[name].mean())}
+        for against in ("prevalent_only", TUNED):
+            if against in scores and against != name:
+                entry[f"to_{against}"] = paired(scores[name] - scores[against], confidence)
+        found.append(entry)
+    measures = rows.groupby("method")[[name for name in MEASURES if name in rows]].mean()
+    for entry in found:
+        entry |= {name: float(value) for name, value in measures.loc[entry["method"]].items() if np.isfinite(value)}
+    return {"metric": rows.metric[0], "methods": found, "power": curves(rows, scores, names, confidence)}
+
+
+def paired(differences: pd.Series, confidence: float) -> dict:
+    """Mean difference over populations with its t interval, p value of the paired t test, and how many were above 0."""
+    from scipy.stats import t, ttest_1samp
+
+    values = differences.to_numpy(float)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    reach = t.ppf((1 + confidence) / 2, len(values) - 1) * error
+    p = float(ttest_1samp(values, 0).pvalue) if error > 0 else 1.0
+    mean = float(values.mean())
+    return {"mean": mean, "low": mean - reach, "high": mean + reach, "p": p, "above": int((values > 0).sum()),
+            "populations": len(values)}  # fmt: skip
+
+
+def curves(rows: pd.DataFrame, scores: pd.DataFrame, names: list[str], confidence: float) -> dict:
+    """Power against the size of a true difference: of one population by its subjects, of all by their spread."""
+    students = [name for name in names if name != "teacher"]
+    within = float(rows[rows.method.isin(students)].error.median())
+    spread = float(np.median([(scores[name] - scores.prevalent_only).std(ddof=1) for name in students]))
+    grid = np.linspace(0, 6 * within, 61)
+    one, every = single(grid, within, confidence), several(grid, spread, len(scores), confidence)
+    return {
+        "difference": grid.tolist(), "one": one.tolist(), "all": every.tolist(), "populations": len(scores),
+        "error_of_one": within, "spread": spread,
+        "smallest": {"one": smallest(grid, one), "all": smallest(grid, every)},
+    }  # fmt: skip
+
+
+def single(grid: np.ndarray, error: float, confidence: float) -> np.ndarray:
+    """Chance that one population's interval excludes 0, for normal differences with that standard error."""
+    from scipy.stats import norm
+
+    bound = quantile(confidence)
+    return norm.sf(bound - grid / error) + norm.cdf(-bound - grid / error)
+
+
+def several(grid: np.ndarray, spread: float, populations: int, confidence: float) -> np.ndarray:
+    """Chance that a t test over populations, whose differences deviate by spread, rejects 0 (non-central t)."""
+    from scipy.special import nctdtr
+    from scipy.stats import t
+
+    bound = t.ppf((1 + confidence) / 2, populations - 1)
+    shift = grid * np.sqrt(populations) / spread
+    found = 1 - nctdtr(populations - 1, shift, bound) + nctdtr(populations - 1, shift, -bound)
+    return np.where(shift > 8, 1.0, found)  # beyond, the series gives no number, and the chance is 1 to 7 digits
+
+
+def smallest(grid: np.ndarray, chance: np.ndarray) -> float | None:
+    """The smallest difference on the grid that is shown with a chance of ASKED."""
+    enough = np.flatnonzero(chance >= ASKED)
+    return float(np.interp(ASKED, chance[: enough[0] + 1], grid[: enough[0] + 1])) if len(enough) else None

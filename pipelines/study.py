@@ -1,0 +1,91 @@
+"""study, beside the graph: a task on fresh populations, each in a copy of the project that DVC runs by itself."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import power, records
+from benchmark.files import write_json
+from benchmark.params import BadParams, Params, Study, nearest
+from benchmark.progress import progress
+from benchmark.report import studies
+from pipelines import stage
+
+FOLDER = stage.DATA / "studies"
+PROJECT = ("benchmark", "pipelines", "dvc.yaml", "pyproject.toml")
+
+
+def main(name: str) -> None:
+    params = stage.params()
+    if name not in params.studies:
+        raise BadParams(f"params.yaml: studies: there is no {name!r}{nearest(name, params.studies)}")
+    study, found = params.studies[name], []
+    print(f"{name}: {study.populations} populations, {len(study.methods)} methods on {study.task}", flush=True)
+    for seed in progress(range(study.first, study.first + study.populations), study.populations, name):
+        folder = FOLDER / f"{study.task}_{seed}"
+        copy(folder, alone(params, study, seed))
+        repro(folder)
+        found.append(summary(folder / stage.RECORDS, study, seed))
+    rows = pd.concat(found, ignore_index=True)
+    results = power.summarise(rows, params.evaluation.confidence)
+    folder = stage.RESULTS / "studies"
+    told = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    write_json(folder / f"{name}.json", {"study": study.model_dump(), "rows": told} | results)
+    (folder / f"{name}.md").write_text(studies.markdown(name, study, results, params.evaluation.confidence))
+    studies.figure(name, study, results, folder / f"{name}.png")
+    print(f"results/studies/{name}.md: {len(study.methods)} methods over {study.populations} populations")
+
+
+def alone(params: Params, study: Study, seed: int) -> Params:
+    """The params of one population: the study's task and methods, and its dataset synthesised from another seed."""
+    found = params.model_copy(deep=True)
+    dataset = found.datasets[found.tasks[study.task].dataset]
+    dataset.source = "synthetic"
+    found.populations[dataset.population].seed = seed
+    found.suite.datasets, found.suite.tasks = [found.tasks[study.task].dataset], [study.task]
+    found.suite.methods = study.methods
+    return found
+
+
+def copy(folder: Path, params: Params) -> None:
+    """The project's code and the given params in a folder of its own; what was computed there before stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PROJECT:
+        if Path(name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
+            shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(name, folder / name)
+    for dataset in params.suite.datasets:
+        (folder / stage.RAW / dataset).mkdir(parents=True, exist_ok=True)
+        shutil.copy(stage.RAW / dataset / "README.md", folder / stage.RAW / dataset)
+    (folder / stage.PARAMS).write_text(json.dumps(params.model_dump(), indent=1))  # JSON is YAML
+    if not (folder / ".dvc").exists():
+        dvc(folder, "init", "--quiet", "--no-scm")
+        dvc(folder, "config", "core.analytics", "false")
+
+
+def repro(folder: Path) -> None:
+    """Everything up to the records of one population."""
+    done = dvc(folder, "repro", "evaluate")
+    if done.returncode:
+        raise stage.Failure(f"the population in {folder} stopped: {done.stderr[-2000:]}")
+
+
+def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["dvc", *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def summary(folder: Path, study: Study, seed: int) -> pd.DataFrame:
+    """A row per method: its headline score, and its difference to prevalent_only with interval, in one population."""
+    rows = []
+    for (_, method), record in records.load(folder, [study.task], ["teacher", *study.methods]).items():
+        rows.append({"population": seed, "method": method} | studies.row(record))
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    stage.run(main)
