@@ -146,7 +146,7 @@ def heldout(taught) -> tuple[dict[str, Tensor], Tensor]:
 def several(taught, heldout) -> dict[str, Tensor]:
     """Targets of several spaces, as the teacher stage saves them."""
     found = spaces.said(taught.cell, spaces.fit(taught.cell, taught.said), taught.said)
-    return teacher.of_training(taught.cell, taught.said | found | {"heldout": heldout[1]})
+    return teacher.of_training(taught.cell, taught.said | found | {"heldout": heldout[2]})
 
 
 @pytest.fixture(params=["ordinal", "classification", "regression"])

@@ -28,7 +28,7 @@ def test_parts_are_the_same_for_all_seeds_of_a_fold(taught):
 
 
 def test_targets_are_known_of_training_clips_alone(taught, heldout):
-    found, spoken = heldout
+    found, _, spoken = heldout
     for number, rows in enumerate(taught.cell.train):
         others = np.setdiff1d(np.arange(len(taught.cell.table.clip_id)), rows)
         for values in (found["z"], found["prediction"], spoken):
@@ -104,10 +104,36 @@ def test_of_a_single_training_subject_nobody_can_tell():
     found, _, spoken = crossfit.fit(cell, teach(cell).said)
     assert found["z"].isnan().all() and found["prediction"].isnan().all() and spoken.isnan().all()
     assert spoken.shape == (6, 36, 3, 3)
+    rows = cell.train[0]
+    torch.testing.assert_close(cosines(agreed["z"][0, rows]), cosines(centred(taught.said["z"][0, rows])))
     two = small_cell(subjects=5, epochs=1)
     assert min(len(set(two.table.subject_id[rows])) for rows in two.train) < crossfit.PARTS
     held = crossfit.fit(two, teach(two).said)[0]
     assert all(held["z"][number, rows].isfinite().all() for number, rows in enumerate(two.train))
+
+
+def centred(z: torch.Tensor) -> torch.Tensor:
+    return z - z.mean(0)
+
+
+def cosines(z: torch.Tensor) -> torch.Tensor:
+    unit = torch.nn.functional.normalize(z, dim=-1)
+    return unit @ unit.T
+
+
+def test_an_ensemble_says_the_mean_and_keeps_the_mean_geometry(taught, heldout):
+    """Its z cannot be better than rank 32, of four members with as many axes each."""
+    rng, rows = torch.Generator().manual_seed(0), taught.cell.train[0]
+    members = [taught.said | {"z": taught.said["z"] + 0.2 * torch.randn(taught.said["z"].shape, generator=rng)}]
+    members.append(taught.said | {"prediction": taught.said["prediction"].flip(-1)})
+    found = crossfit.consensus(taught.cell, members)
+    wanted = torch.stack([member["prediction"].softmax(-1) for member in members]).mean(0)
+    torch.testing.assert_close(found["prediction"].softmax(-1), wanted)
+    geometry = torch.stack([cosines(centred(member["z"][0, rows])) for member in members]).mean(0)
+    z = found["z"][0, rows]
+    assert (z @ z.T - geometry).norm() < 0.1 * geometry.norm()
+    others = np.setdiff1d(np.arange(len(taught.cell.table.clip_id)), rows)
+    assert found["z"][0, others].isnan().all() and heldout[1]["z"][0, rows].isfinite().all()
 
 
 def test_a_part_that_diverged_leaves_targets_that_nobody_can_learn_from(taught, heldout, monkeypatch):

@@ -105,13 +105,14 @@ def test_what_is_always_dropped_is_never_learnt_from(taught):
 
 
 def test_every_part_of_a_method_changes_what_is_learnt(taught, imagined, heldout, several):
-    crossfit, ways = heldout[0], {}
+    ways = {}
     for name, method, given, modules in (
         ("prevalent_only", Method(), {}, None),
         ("kd", Method(terms={"kd": {}}, task_weight=0.1), taught.given, None),
         ("kdot", kdot(), taught.given, None),
         ("permuted", kdot(teacher="permuted"), taught.given, None),
-        ("crossfit", kdot(teacher="crossfit"), crossfit, None),
+        ("crossfit", kdot(teacher="crossfit"), heldout[0], None),
+        ("ensemble", kdot(teacher="ensemble"), heldout[1], None),
         ("confident", kdot(teacher="confident"), several, None),
         ("tnet", kdot(tnet="mse"), taught.given, imagined),
         ("own", kdot(tnet="own"), taught.given, tnet.untrained(taught.cell)),

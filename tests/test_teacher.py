@@ -49,9 +49,10 @@ def test_nothing_that_is_built_on_a_teacher_that_diverged_passes_for_trained(tau
         assert found.diverged.tolist() == lost
     imagined = tnet.hallucinators(cell, state, found.state)
     assert spaces.fit(cell, said).diverged.tolist() == lost
-    held, _ = crossfit.fit(cell, said)
+    held, agreed, _ = crossfit.fit(cell, said)
     for method, given, modules in (
-        (kdot(), said, None), (kdot(teacher="crossfit"), held, None), (Method(tnet="cosine"), said, imagined),
+        (kdot(), said, None), (kdot(teacher="crossfit"), held, None),
+        (kdot(teacher="ensemble"), agreed, None), (Method(tnet="cosine"), said, imagined),
     ):  # fmt: skip
         found = student.fit(cell, method, given, modules, silent)
         assert found.diverged.tolist() == lost and (found.epoch > 0).tolist() == [not one for one in lost]
