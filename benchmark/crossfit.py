@@ -76,7 +76,7 @@ def consensus(cell: Cell, members: list[dict[str, Tensor]]) -> dict[str, Tensor]
     found = members[0] | {name: torch.full_like(members[0][name], torch.nan) for name in ("z", "prediction")}
     for number, rows in enumerate(cell.train):
         kept = [member for member in members if member["z"][number, rows].isfinite().all()]
-        if not kept:
+        if not kept or kept[0] is not members[0]:  # without a teacher of its own, a replica has no targets
             continue
         said = torch.stack([member["prediction"][number, rows] for member in kept])
         values = cell.task.kind == "regression"

@@ -136,10 +136,9 @@ def imagined(taught, tnets) -> list[Hallucinator]:
 
 
 @pytest.fixture(scope="session")
-def heldout(taught) -> tuple[dict[str, Tensor], Tensor]:
+def heldout(taught) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
     """Cross-fitted targets, and what every space says of clips that it was not trained on."""
-    held, _, spoken = crossfit.fit(taught.cell, taught.said)
-    return held, spoken
+    return crossfit.fit(taught.cell, taught.said)
 
 
 @pytest.fixture(scope="session")
