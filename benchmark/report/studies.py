@@ -22,7 +22,7 @@ def row(record: dict) -> dict:
     score = record["conditions"][shown_condition(record)]["scores"][metric]["value"]
     reach = np.nan if difference["low"] is None else difference["high"] - difference["low"]
     error = reach / (2 * quantile(record["evaluation"]["confidence"]))
-    return {"metric": metric, "score": score, "error": error} | record.get("geometry", {})
+    return {"metric": metric, "score": score, "error": error} | (record["geometry"] or {})
 
 
 def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
