@@ -89,6 +89,9 @@ def dataset(name: str, params: Params) -> dict:
 def method_entry(method, where: str) -> dict:
     """A method with the options of its terms filled in, and the source of those terms."""
     chosen = objectives.options(method.terms, f"params.yaml: {where}.terms")
+    for name in chosen:
+        if (needed := getattr(plugins.load("losses", name), "TNET", method.tnet)) != method.tnet:
+            raise BadParams(f"params.yaml: {where}.tnet is {method.tnet!r}: the term {name} needs {needed!r}")
     return method.model_dump() | {
         "terms": {name: options.model_dump() for name, options in chosen.items()},
         "digests": {name: plugins.digest("losses", name) for name in chosen},

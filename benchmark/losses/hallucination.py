@@ -7,6 +7,7 @@ from benchmark.models import Lesson, Output
 from benchmark.schema import Section
 
 PROPERTIES = frozenset({"zero"})
+TNET = "own"  # what a method with this term must say: no other T-Net learns from it
 
 
 class Options(Section):
