@@ -161,6 +161,7 @@ def method_run(record: dict, varying: set[str], curves: pd.DataFrame | None) -> 
             metrics += named(record[name], name, f"{name}_low", f"{name}_high")
     tested = {key: record.get("difference", {}).get(key) for key in ("p", "p_holm")}
     metrics += [(f"difference_{key}", p, 0) for key, p in tested.items() if p is not None]
+    metrics += [(f"geometry/{key}", value, 0) for key, value in (record["geometry"] or {}).items()]
     if curves is not None:
         means = curves.groupby(["term", "epoch"]).value.mean().reset_index()
         metrics += [(f"epoch/{row.term}", row.value, row.epoch) for row in means.itertuples()]

@@ -247,3 +247,12 @@ def test_a_value_out_of_bounds_is_told_with_its_bound(name, given, told):
     with pytest.raises(schema.BadParams) as error:
         schema.check(plugins.load("losses", name).Options, given, f"methods.some.terms.{name}")
     assert told in str(error.value)
+
+
+def test_centred_kdot_sees_no_common_direction():
+    teacher, student = outputs(0, "ordinal"), outputs(1, "ordinal")
+    apart = student._replace(z=student.z + 5.0)
+    plain, centred = Term("kdot", "ordinal"), Term("kdot", "ordinal", centre=True)
+    target = targets("ordinal")
+    torch.testing.assert_close(centred(student, teacher, target), centred(apart, teacher, target))
+    assert (plain(student, teacher, target) - plain(apart, teacher, target)).abs() > 0.1

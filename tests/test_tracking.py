@@ -114,6 +114,7 @@ def test_metrics_carry_condition_names_intervals_and_epochs_but_no_nan(mirror):
     run = held()["made_up/kd"]
     assert run.data.metrics["kappa/privileged_absent"] == 0.5
     assert run.data.metrics["kappa_low/privileged_absent"] == pytest.approx(0.4)
+    assert run.data.metrics["geometry/cka"] == 0.6
     assert run.data.metrics["difference_p"] == 0.03 and run.data.metrics["difference_p_holm"] == 0.06
     assert not any("accuracy" in name or "only_biosignal" in name for name in run.data.metrics)
     assert all(math.isfinite(value) for own in held().values() for value in own.data.metrics.values())

@@ -21,15 +21,19 @@ class Options(Section):
     anchors: Literal[ot.ANCHORS] = Field("dissimilar", description="which columns of the teacher's similarities")
     shift: Literal[ot.SHIFTS] = Field("affine", description="1 + S; or S less its minimum, detached or as released")
     coupling: Literal[ot.COUPLINGS] = Field("ot", description="transport, clip by clip, or transport on equal anchors")
+    centre: bool = Field(False, description="see embeddings from the mean of the batch, as CKA does; published: no")
     debias: bool = Field(True, description="subtract the self-transport of either side")
     iterations: int = Field(8, ge=1, description="Sinkhorn steps at the last of the annealed regularisers")
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
     """Debiased Sinkhorn divergence of the rows of anchored cosine matrices of z (B, WIDTH) -> scalar, 0 to 2k."""
+    truth, guess = teacher.z, student.z
+    if options.centre:
+        truth, guess = truth - truth.mean(0), guess - guess.mean(0)
     return ot.structure_loss(
-        teacher.z,
-        student.z,
+        truth,
+        guess,
         k=options.k,
         epsilon=options.epsilon,
         anchors=options.anchors,
