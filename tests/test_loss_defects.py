@@ -21,7 +21,7 @@ def test_no_option_of_the_structural_term_is_ignored():
     """The number of layers was an argument that nothing read."""
     module, (z, guess) = plugins.load("losses", "kdot"), embeddings()
     others = {"k": 5, "epsilon": 0.1, "anchors": "similar", "shift": "released", "coupling": "identity"}
-    others |= {"debias": False, "iterations": 1}
+    others |= {"debias": False, "iterations": 1, "centre": True}
     assert {*others, "weight"} == set(module.Options.model_fields)
 
     def value(**options) -> float:
