@@ -112,8 +112,6 @@ class Method(Section):
             raise ValueError(f"{asked}: only with inputs: all is there privileged input to hide or to fill in")
         if self.inputs == "all" and self.tnet != "none":
             raise ValueError(f"tnet is {self.tnet!r}: inputs: all leaves nothing to hallucinate; allowed: 'none'")
-        if "hallucination" in self.terms and self.tnet != "own":
-            raise ValueError(f"tnet is {self.tnet!r}: the term hallucination trains a T-Net, it needs tnet: own")
         if self.mix != "none" and not (self.terms and self.teacher == "trained"):
             raise ValueError(f"mix is {self.mix!r}: the trained teacher speaks of mixtures to terms; it needs both")
         return self

@@ -163,11 +163,3 @@ def test_the_geometry_of_an_ensemble_is_the_mean_of_geometries_however_they_are_
         torch.testing.assert_close(
             found["z"][number, rows] @ found["z"][number, rows].T, own @ own.T, atol=1e-4, rtol=0
         )
-
-
-def test_a_member_that_diverged_is_left_out(taught):
-    lost = {name: torch.full_like(values, torch.nan) for name, values in taught.said.items() if name != "seen"}
-    found = crossfit.consensus(taught.cell, [taught.said, lost | {"seen": taught.said["seen"]}])
-    rows = taught.cell.train[0]
-    expected = taught.said["prediction"][0, rows].softmax(-1)
-    torch.testing.assert_close(found["prediction"][0, rows].softmax(-1), expected)
