@@ -61,7 +61,7 @@ def test_all_seven_datasets_and_every_task_can_be_planned(planned, raw):
         ((*KDOT, "k"), 0, "methods.kdot.terms.kdot.k is 0: input should be greater than or equal to 1"),
         ((*KDOT, "k"), 2.5, "methods.kdot.terms.kdot.k is 2.5: input should be a valid integer"),
         ((*KDOT, "anchors"), "near", "kdot.anchors is 'near': input should be 'dissimilar', 'similar', 'random', 's"),
-        (("methods", "hallucination", "tnet"), "mse", "methods.hallucination: tnet is 'mse': the term hallucination"),
+        (("methods", "hallucination", "tnet"), "mse", "hallucination.tnet is 'mse': the term hallucination needs 'o"),
         (KDOT[:-1], {"kdott": {}}, "methods.kdot.terms: there is no term 'kdott'; did you mean 'kdot'? allowed: c"),
         (("tasks", "recola_av", "methods"), {"kd": {"terms": {"kd": {"weight": -1}}}}, "recola_av.methods.kd.terms.kd"),
         (("populations", "actors", "subjects"), 25, "populations.actors.subjects is 25: the layout ravdess"),
