@@ -1,8 +1,10 @@
 """study, beside the graph: a task on fresh populations, each in a copy of the project that DVC runs by itself."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -77,7 +79,11 @@ def repro(folder: Path) -> None:
 
 
 def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["dvc", *words], cwd=folder, capture_output=True, text=True, check=False)
+    """DVC in a folder, with the python that runs this: an environment need not be activated."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dvc", *words]
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def summary(folder: Path, study: Study, seed: int) -> pd.DataFrame:
