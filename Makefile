@@ -22,8 +22,8 @@ setup: .venv/ready
 repro: setup
 	dvc repro
 
-test: setup
-	pytest
+test: setup # one thread each: two processes that both use all cores wait for each other
+	OMP_NUM_THREADS=1 pytest
 
 ui: setup
 	python -m pipelines.track # mirrors what MLflow lacks, and prints direct links
