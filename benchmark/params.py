@@ -193,7 +193,7 @@ class Study(Section):
 
     task: str
     methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
-    against: str  # the method that others are compared with beside prevalent_only
+    against: list[str] = []  # methods that others are compared with, beside prevalent_only
     populations: Annotated[int, Field(ge=2)] = 10
     first: int  # seed of the first population; the others follow
 
@@ -239,7 +239,8 @@ class Params(Section):
             require(study.task, self.tasks, f"studies.{name}.task")
             for method in study.methods:
                 require(method, self.methods, f"studies.{name}.methods")
-            require(study.against, study.methods, f"studies.{name}.against")
+            for method in study.against:
+                require(method, study.methods, f"studies.{name}.against")
         compared = {"suite": self.suite.methods, "validation": self.validation.methods}
         compared |= {f"studies.{name}": study.methods for name, study in self.studies.items()}
         for where, methods in compared.items():

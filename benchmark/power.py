@@ -17,14 +17,14 @@ def quantile(confidence: float) -> float:
     return float(norm.ppf((1 + confidence) / 2))
 
 
-def summarise(rows: pd.DataFrame, against: str, confidence: float) -> dict:
+def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict:
     """{"methods": a row per method over the populations, "power": what one population, and all of them, can show}."""
     scores = rows.pivot(index="population", columns="method", values="score")
     names = [name for name in rows.method.unique() if name != "prevalent_only"]
     found = [{"method": "prevalent_only", "score": float(scores.prevalent_only.mean())}]
     for name in names:
         entry = {"method": name, "score": float(scores[name].mean())}
-        for other in dict.fromkeys(("prevalent_only", against)):
+        for other in dict.fromkeys(["prevalent_only", *against]):
             if other != name:
                 entry[f"to_{other}"] = paired(scores[name] - scores[other], confidence)
         found.append(entry)

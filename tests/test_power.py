@@ -28,7 +28,7 @@ def entry(results: dict, name: str) -> dict:
 
 
 def test_differences_are_paired_within_populations():
-    results = power.summarise(drawn(gain=0.02), "kd", 0.95)
+    results = power.summarise(drawn(gain=0.02), ["kd"], 0.95)
     found = entry(results, "kd")["to_prevalent_only"]
     assert found["low"] < 0.02 < found["high"] and found["low"] > 0 and found["p"] < 0.01
     assert found["high"] - found["low"] < 0.03, "levels that deviate by .05 must not widen it"
@@ -38,13 +38,14 @@ def test_differences_are_paired_within_populations():
 
 def test_a_method_that_does_nothing_is_rarely_told_apart():
     p = [
-        entry(power.summarise(drawn(0, seed=seed), "kd", 0.95), "rand")["to_prevalent_only"]["p"] for seed in range(200)
+        entry(power.summarise(drawn(0, seed=seed), ["kd"], 0.95), "rand")["to_prevalent_only"]["p"]
+        for seed in range(200)
     ]
     assert np.mean(np.array(p) < 0.05) < 0.1
 
 
 def test_power_rises_from_the_level_to_one_and_many_populations_see_more():
-    found = power.summarise(drawn(gain=0.02), "kd", 0.95)["power"]
+    found = power.summarise(drawn(gain=0.02), ["kd"], 0.95)["power"]
     for curve in (found["one"], found["all"]):
         assert curve[0] == pytest.approx(0.05, abs=1e-6) and np.all(np.diff(curve) >= -1e-9) and curve[-1] > 0.99
     assert found["smallest"]["all"] < found["smallest"]["one"]
@@ -59,8 +60,10 @@ def test_promised_power_is_the_share_of_simulated_studies_that_show_it():
 
 
 def test_the_page_and_the_picture_say_what_was_found(tmp_path):
-    study = Study(task="biovid_level", methods=["prevalent_only", "kd", "rand"], against="kd", populations=10, first=7)
-    results = power.summarise(drawn(gain=0.02), "kd", 0.95)
+    study = Study(
+        task="biovid_level", methods=["prevalent_only", "kd", "rand"], against=["kd"], populations=10, first=7
+    )
+    results = power.summarise(drawn(gain=0.02), ["kd"], 0.95)
     page = studies.markdown("power", study, results, 0.95)
     assert page.startswith("# SYNTHETIC") and "seeds 7 to 16" in page and "| kd | " in page and "CKA" in page
     studies.figure("power", study, results, tmp_path / "power.png")

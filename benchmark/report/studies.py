@@ -29,7 +29,8 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     """The methods over all populations, and what a difference must measure to be shown."""
     power = results["power"]
     geometry = any("cka" in entry for entry in results["methods"])
-    head = ["method", results["metric"], "to prevalent_only", "p", "above", f"to {study.against}", "p", "above"]
+    others = ["prevalent_only", *study.against]
+    head = ["method", results["metric"]] + [word for name in others for word in (f"to {name}", "p", "above")]
     head += ["CKA", "Frobenius", "mass on true pairs"] if geometry else []
     lines = [
         f"# SYNTHETIC recordings: study {name} of {study.task}",
@@ -45,8 +46,8 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     ]
     for entry in results["methods"]:
         cells = [entry["method"], f"{entry['score']:.3f}"]
-        for against in ("to_prevalent_only", f"to_{study.against}"):
-            cells += compared(entry[against]) if against in entry else ["", "", ""]
+        for name in others:
+            cells += compared(entry[f"to_{name}"]) if f"to_{name}" in entry else ["", "", ""]
         if geometry:
             cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in MEASURES]
         lines.append(f"| {' | '.join(cells)} |")
