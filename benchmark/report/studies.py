@@ -63,7 +63,8 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
 
 def compared(found: dict) -> list[str]:
     text = f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
-    return [text, f"{found['p']:.3f}", f"{found['above']} of {found['populations']}"]
+    p = f"{found['p']:.3f}" if found["p"] >= 0.0005 else "< .001"
+    return [text, p, f"{found['above']} of {found['populations']}"]
 
 
 def figure(name: str, study: Study, results: dict, path: Path) -> None:
