@@ -82,7 +82,7 @@ def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess:
     """DVC in a folder, with the python that runs this: an environment need not be activated."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "dvc", *words]
-    environment = os.environ | {"PATH": path}
+    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
