@@ -6,6 +6,7 @@ least or most similar, and the student learns from its prevalent part what the t
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def mixer(cell: Cell, rule: str, state: dict[str, Tensor], z: Tensor) -> Callabl
         share = shares[:, step]
         seen = z[own, rows]
         structure = vmap(ot.cosine_structure)(seen - seen.mean(1, keepdim=True))
-        anchors = torch.stack([ot.choose_anchors(own, ANCHORS, rule) for own in structure])
+        anchors = vmap(partial(ot.choose_anchors, k=ANCHORS, rule=rule))(structure)
         other = anchors.gather(-1, picks[:, step, :, None] % anchors.shape[-1])[..., 0]
         whole, x, visible = cell.view(rows, names), {}, {}
         for name, values in whole["x"].items():

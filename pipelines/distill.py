@@ -15,7 +15,7 @@ def main(task: str, method: str) -> None:
 
     given = targets.load(cell, models / "targets", wanted.teacher)
     imagined = tnet.load_hallucinators(cell, models, wanted.tnet)
-    teachers = checkpoints.load(models / "teacher")[0]
+    teachers = checkpoints.load(models / "teacher")[0] if wanted.mix != "none" else None
     tried = tuning.candidates(params.tuning.weights, wanted.terms)
     if len(tried) > 1:
         print(f"{task} {method}: {len(tried)} weights are tried, {len(tried)} times the training of one", flush=True)
