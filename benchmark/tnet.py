@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmark import kernels, train
 from benchmark.cell import Cell
 from benchmark.checkpoints import load
-from benchmark.models import Hallucinator, Network, TNet
+from benchmark.models import Hallucinator, TNet
 from benchmark.train import Fitted, pad, replica_state
 
 TRAINED = ("mse", "mmd", "cosine")  # by the criterion that a T-Net minimises
@@ -19,15 +19,6 @@ def networks(cell: Cell) -> list[TNet]:
     """Untrained T-Nets, one per replica; the `random` variant is just these, saved."""
     prevalent, privileged = len(cell.task.prevalent), len(cell.task.privileged)
     return [cell.draw(number, lambda: TNet(prevalent, privileged), "tnet") for number in range(len(cell.replicas))]
-
-
-@torch.no_grad()
-def embeddings(cell: Cell, teachers: list[Network]) -> dict[str, Tensor]:
-    """Every teacher's embedding of every modality of every clip: modality -> (replicas, N, WIDTH)."""
-    names = teachers[0].inputs
-    x = {name: cell.table.x[name] for name in names}
-    tokens = torch.stack([teacher.embed(x) for teacher in teachers])
-    return dict(zip(names, tokens.unbind(-2), strict=True))
 
 
 def error(guess: Tensor, goal: Tensor, there: Tensor, criterion: str) -> Tensor:
@@ -46,20 +37,19 @@ def error(guess: Tensor, goal: Tensor, there: Tensor, criterion: str) -> Tensor:
     return (found * there).sum() / there.sum().clamp_min(1)
 
 
-def fit(cell: Cell, teachers: list[Network], criterion: str, on_epoch) -> Fitted:
+def fit(cell: Cell, everything: dict[str, Tensor], criterion: str, on_epoch) -> Fitted:
     """Train T-Nets from the frozen teacher's prevalent to its privileged embeddings by one of TRAINED.
 
-    Only training clips with their privileged modality count; kept at the smallest error on the validation clips.
+    everything: what the teachers say of all clips, the fields of models.Output (replicas, N, ...). Only training clips
+    with their privileged modality count; kept at the smallest error on the validation clips.
     """
-    known = embeddings(cell, teachers)
-    given = torch.stack([known[name] for name in cell.task.prevalent], dim=-2)
-    goal = torch.stack([known[name] for name in cell.task.privileged], dim=-2)
-    seen = torch.stack([cell.table.visible[name] for name in cell.task.prevalent], dim=-1)
-    there = torch.stack([cell.table.visible[name] for name in cell.task.privileged], dim=-1)
+    roles = len(cell.task.prevalent), len(cell.task.privileged)
+    given, goal = everything["tokens"].split(roles, dim=-2)
+    seen, there = everything["seen"].split(roles, dim=-1)
     own, orders = torch.arange(len(cell.replicas), device=cell.device)[:, None], cell.orders()
 
     def batch(rows: Tensor) -> dict:
-        return {"given": given[own, rows], "goal": goal[own, rows], "seen": seen[rows], "there": there[rows]}
+        return {"given": given[own, rows], "goal": goal[own, rows], "seen": seen[own, rows], "there": there[own, rows]}
 
     def objective(call, batch: dict) -> dict[str, Tensor]:
         return {criterion: error(call(batch["given"], batch["seen"]), batch["goal"], batch["there"], criterion)}

@@ -18,13 +18,13 @@ def main(task: str) -> None:
     checkpoints.save(folder / "teacher", fitted.state, cells.card(cell, "teacher", fitted))
     teachers = teacher.restore(cell, fitted.state)
 
+    said = teacher.everything(cell, teachers)
     checkpoints.save(folder / "tnet_random", cells.stack(tnet.networks(cell)), cells.card(cell, "tnet_random"))
     for variant in tnet.TRAINED:
         name = f"tnet_{variant}"
-        found = tnet.fit(cell, teachers, variant, curves.recorder(folder / name / "curves.csv", cell.replicas))
+        found = tnet.fit(cell, said, variant, curves.recorder(folder / name / "curves.csv", cell.replicas))
         checkpoints.save(folder / name, found.state, cells.card(cell, name, found))
 
-    said = teacher.everything(cell, teachers)
     held, agreed, spoken = crossfit.fit(cell, said)
     several = spaces.said(cell, spaces.fit(cell, said), said) | {"heldout": spoken}
     targets = {

@@ -126,7 +126,7 @@ def taught() -> Taught:
 @pytest.fixture(scope="session")
 def tnets(taught) -> dict[str, Fitted]:
     """Trained T-Nets of every variant."""
-    return {variant: tnet.fit(taught.cell, taught.teachers, variant, silent) for variant in tnet.TRAINED}
+    return {variant: tnet.fit(taught.cell, taught.said, variant, silent) for variant in tnet.TRAINED}
 
 
 @pytest.fixture(scope="session")

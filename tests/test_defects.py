@@ -49,7 +49,7 @@ def test_clips_of_a_person_are_never_in_two_roles(rule):
 def everything_trained(cell) -> dict[str, train.Fitted]:
     """All that is trained in a cell, one on the other."""
     taught = teach(cell)
-    imagining = tnet.fit(cell, taught.teachers, "mse", silent)
+    imagining = tnet.fit(cell, taught.said, "mse", silent)
     modules = tnet.hallucinators(cell, taught.fitted.state, imagining.state)
     adapted = spaces.fit(cell, taught.said)
     held, _, spoken = crossfit.fit(cell, taught.said)
@@ -196,7 +196,7 @@ def test_every_network_takes_the_same_steps_at_the_same_rate(taught, imagined, h
     cell, counts = taught.cell, {}
     for name, run in {
         "teacher": lambda: teacher.fit(cell, silent),
-        "tnet": lambda: tnet.fit(cell, taught.teachers, "mse", silent),
+        "tnet": lambda: tnet.fit(cell, taught.said, "mse", silent),
         "spaces": lambda: spaces.fit(cell, taught.said),
         "prevalent_only": lambda: student.fit(cell, Method(), {}, None, silent),
         "pknot": lambda: student.fit(cell, kdot(tnet="mse"), taught.given, imagined, silent),

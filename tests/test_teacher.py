@@ -45,7 +45,7 @@ def test_nothing_that_is_built_on_a_teacher_that_diverged_passes_for_trained(tau
     said = teacher.everything(cell, teachers)
     assert said["z"].isnan().flatten(1).all(1).tolist() == said["z"].isnan().flatten(1).any(1).tolist() == lost
     for variant in tnet.TRAINED:
-        found = tnet.fit(cell, teachers, variant, silent)
+        found = tnet.fit(cell, said, variant, silent)
         assert found.diverged.tolist() == lost
     imagined = tnet.hallucinators(cell, state, found.state)
     assert spaces.fit(cell, said).diverged.tolist() == lost

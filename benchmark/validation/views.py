@@ -88,7 +88,7 @@ def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]
     teachers = teacher.restore(cell, taught.state)
     said = {"trained": teacher.everything(cell, teachers)}
     said["untrained"] = teacher.everything(cell, teacher.networks(cell))
-    tnets = {"random": cells.stack(tnet.networks(cell)), "mse": tnet.fit(cell, teachers, "mse", silent).state}
+    tnets = {"random": cells.stack(tnet.networks(cell)), "mse": tnet.fit(cell, said["trained"], "mse", silent).state}
     found = {"teacher": teachers}
     for name, method in methods.items():
         source = targets.FILES.get(method.teacher, method.teacher)
