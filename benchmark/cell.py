@@ -32,7 +32,12 @@ class Cell:
 
     @property
     def outputs(self) -> int:
-        return len(self.task.classes) or len(self.task.target)
+        return self.task.outputs
+
+    @cached_property
+    def own(self) -> Tensor:
+        """Numbers of the replicas as a column: values[own, rows] takes each replica's own rows (replicas, B)."""
+        return torch.arange(len(self.replicas), device=self.device)[:, None]
 
     def shapes(self, modalities) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self.table.x[name].shape[1:]) for name in modalities}

@@ -54,7 +54,7 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], d
     spoken = held["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
     members = [everything]
     for part in parts(cell):
-        teachers = teacher.restore(part, teacher.fit(part, lambda *_: None).state)
+        teachers = teacher.restore(part, teacher.fit(part).state)
         own = teacher.everything(part, teachers)
         told = rescaled(spaces.said(part, spaces.fit(part, own), own)["prediction"], part, cell)
         own["prediction"] = rescaled(own["prediction"], part, cell)

@@ -26,8 +26,7 @@ def mixer(cell: Cell, rule: str, state: dict[str, Tensor], z: Tensor) -> Callabl
     rule: how ot.choose_anchors chooses; state: the trained teachers; z: theirs of all clips (replicas, N, WIDTH).
     """
     names, pattern = teacher.modalities(cell), teacher.networks(cell)[0]
-    shares, picks = drawn(cell)
-    own = torch.arange(len(cell.replicas), device=cell.device)[:, None]
+    own, (shares, picks) = cell.own, drawn(cell)
 
     def say(weights: dict, x: dict, visible: dict):
         return functional_call(pattern, weights, (x, visible))

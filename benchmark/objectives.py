@@ -39,11 +39,15 @@ def options(terms: dict[str, dict], where: str) -> dict[str, object]:
     return checked
 
 
+def reason(name: str, kind: str, outputs: int) -> str:
+    """Why a term cannot be used on such a task; empty if it can, as most can on all."""
+    return getattr(plugins.load("losses", name), "unfit", lambda *_: "")(kind, outputs)
+
+
 def unfit(terms: dict[str, dict], task: Task) -> str:
     """Why a method's terms cannot be used on a task; empty if they can."""
-    outputs = len(task.classes) or len(task.target)
-    told = [getattr(plugins.load("losses", name), "unfit", lambda *_: "")(task.kind, outputs) for name in terms]
-    return "; ".join(f"{name} {reason}" for name, reason in zip(terms, told, strict=True) if reason)
+    told = [reason(name, task.kind, task.outputs) for name in terms]
+    return "; ".join(f"{name} {why}" for name, why in zip(terms, told, strict=True) if why)
 
 
 def adapters(terms: dict[str, dict]) -> dict[str, Callable[[], nn.Module]]:

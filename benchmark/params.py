@@ -137,6 +137,11 @@ class Task(Section):
     split: Split
     methods: dict[str, Method] = {}
 
+    @property
+    def outputs(self) -> int:
+        """Of a network: a logit per class, or a value per target."""
+        return len(self.classes) or len(self.target)
+
     @model_validator(mode="after")
     def consistent(self):
         if (self.kind == "regression") == bool(self.classes):

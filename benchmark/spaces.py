@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from benchmark import objectives, train
 from benchmark.cell import Cell
 from benchmark.models import WIDTH
-from benchmark.train import Fitted, pad, replica_state
+from benchmark.train import Fitted, pad
 
 
 class Adapters(nn.Module):
@@ -36,7 +36,7 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> Fitted:
     everything: what the teachers say of all clips, the fields of models.Output (replicas, N, ...). Half the cosine
     distance to z, half the task loss of the heads, at half weight each, as released; the joint transformer is frozen.
     """
-    own, orders = torch.arange(len(cell.replicas), device=cell.device)[:, None], cell.orders()
+    own, orders = cell.own, cell.orders()
     kind = cell.task.kind
 
     def batch(rows: Tensor) -> dict:
@@ -68,8 +68,7 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> Fitted:
 def said(cell: Cell, fitted: Fitted, everything: dict[str, Tensor]) -> dict[str, Tensor]:
     """z (replicas, N, 1 + modalities, WIDTH) and prediction (..., outputs): the joint space, then each modality's."""
     found = {"z": [], "prediction": []}
-    for number, module in enumerate(networks(cell)):
-        module.load_state_dict(replica_state(fitted.state, number))
+    for number, module in enumerate(train.load(networks(cell), fitted.state)):
         z, prediction = module(everything["tokens"][number])
         found["z"].append(torch.cat([everything["z"][number, :, None], z], -2))
         found["prediction"].append(torch.cat([everything["prediction"][number, :, None], prediction], -2))

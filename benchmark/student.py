@@ -9,7 +9,7 @@ from benchmark.cell import Cell
 from benchmark.models import Hallucinator, Network, Output
 from benchmark.params import Method
 from benchmark.seeds import generator
-from benchmark.train import Fitted, replica_state
+from benchmark.train import Fitted, silent
 
 
 class Impossible(Exception):
@@ -49,10 +49,7 @@ def restore(
     cell: Cell, method: Method, state: dict[str, Tensor], hallucinators: list[Hallucinator] | None
 ) -> list[Network]:
     """Trained students with their weights."""
-    found = networks(cell, method, hallucinators)
-    for number, network in enumerate(found):
-        network.load_state_dict(replica_state(state, number))
-    return found
+    return train.load(networks(cell, method, hallucinators), state)
 
 
 def labels(cell: Cell, method: Method) -> Tensor:
@@ -76,7 +73,7 @@ def fit(
     method: Method,
     given: dict[str, Tensor],
     hallucinators: list[Hallucinator] | None,
-    on_epoch,
+    on_epoch=silent,
     factor: float = 1.0,
     teachers: dict[str, Tensor] | None = None,
 ) -> Fitted:

@@ -78,8 +78,7 @@ def batch(cell: Cell, method: Method, given: dict[str, Tensor], rows: Tensor, ta
 
     `batchwise` takes the space with the smallest task loss on the labels of the whole batch, as the released MT-PKDOT.
     """
-    own = torch.arange(len(cell.replicas), device=cell.device)[:, None]
-    found = {name: given[name][own, rows] for name in Output._fields}
+    found = {name: given[name][cell.own, rows] for name in Output._fields}
     if method.teacher == "batchwise":
         best = task_losses(found["prediction"], target, cell.task.kind).argmin(-1, keepdim=True)
         return pick(found, best.expand_as(rows))

@@ -7,7 +7,7 @@ from benchmark import objectives, train
 from benchmark.cell import Cell
 from benchmark.models import Network, Output
 from benchmark.params import Method
-from benchmark.train import Fitted, replica_state
+from benchmark.train import Fitted, silent
 
 
 def modalities(cell: Cell) -> tuple[str, ...]:
@@ -21,13 +21,10 @@ def networks(cell: Cell) -> list[Network]:
 
 def restore(cell: Cell, state: dict[str, Tensor]) -> list[Network]:
     """Trained teachers with their weights, one per replica."""
-    found = networks(cell)
-    for number, network in enumerate(found):
-        network.load_state_dict(replica_state(state, number))
-    return found
+    return train.load(networks(cell), state)
 
 
-def fit(cell: Cell, on_epoch) -> Fitted:
+def fit(cell: Cell, on_epoch=silent) -> Fitted:
     """Train the teachers on the training subjects; each is kept at its best epoch on the validation subjects."""
     objective, weights = objectives.build(Method(), cell.task)
     names, orders = modalities(cell), cell.orders()

@@ -10,7 +10,7 @@ from benchmark import kernels, train
 from benchmark.cell import Cell
 from benchmark.checkpoints import load
 from benchmark.models import Hallucinator, TNet
-from benchmark.train import Fitted, pad, replica_state
+from benchmark.train import Fitted, pad, replica_state, silent
 
 TRAINED = ("mse", "mmd", "cosine")  # by the criterion that a T-Net minimises
 
@@ -37,7 +37,7 @@ def error(guess: Tensor, goal: Tensor, there: Tensor, criterion: str) -> Tensor:
     return (found * there).sum() / there.sum().clamp_min(1)
 
 
-def fit(cell: Cell, everything: dict[str, Tensor], criterion: str, on_epoch) -> Fitted:
+def fit(cell: Cell, everything: dict[str, Tensor], criterion: str, on_epoch=silent) -> Fitted:
     """Train T-Nets from the frozen teacher's prevalent to its privileged embeddings by one of TRAINED.
 
     everything: what the teachers say of all clips, the fields of models.Output (replicas, N, ...). Only training clips
@@ -46,7 +46,7 @@ def fit(cell: Cell, everything: dict[str, Tensor], criterion: str, on_epoch) -> 
     roles = len(cell.task.prevalent), len(cell.task.privileged)
     given, goal = everything["tokens"].split(roles, dim=-2)
     seen, there = everything["seen"].split(roles, dim=-1)
-    own, orders = torch.arange(len(cell.replicas), device=cell.device)[:, None], cell.orders()
+    own, orders = cell.own, cell.orders()
 
     def batch(rows: Tensor) -> dict:
         return {"given": given[own, rows], "goal": goal[own, rows], "seen": seen[own, rows], "there": there[own, rows]}

@@ -80,6 +80,10 @@ class AdamW:
             tensor.grad = None
 
 
+def silent(epoch: int, curves: dict[str, np.ndarray]) -> None:
+    """An on_epoch that keeps nothing."""
+
+
 def fit(
     modules: list[nn.Module],
     draw: Callable[[int], dict],
@@ -87,7 +91,7 @@ def fit(
     weights: dict[str, float],
     judge: Callable[[Callable], np.ndarray],
     training: Training,
-    on_epoch: Callable[[int, dict[str, np.ndarray]], None] = lambda epoch, curves: None,
+    on_epoch: Callable[[int, dict[str, np.ndarray]], None] = silent,
     title: str = "training",
 ) -> Fitted:
     """Train one module per replica, and keep each at its best epoch.
@@ -143,6 +147,13 @@ def fit(
 def finite(tensors: list[Tensor]) -> np.ndarray:
     """Which replicas (R,) have finite values in all tensors (R, ...)."""
     return torch.stack([tensor.detach().flatten(1).isfinite().all(1) for tensor in tensors]).all(0).cpu().numpy()
+
+
+def load(modules: list[nn.Module], state: dict[str, Tensor]) -> list[nn.Module]:
+    """The modules, one per replica, with the weights that fit gave."""
+    for number, module in enumerate(modules):
+        module.load_state_dict(replica_state(state, number))
+    return modules
 
 
 def replica_state(state: dict[str, Tensor], number: int) -> dict[str, Tensor]:

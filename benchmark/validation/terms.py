@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from benchmark import plugins
 from benchmark.models import WIDTH, Lesson, Output
+from benchmark.objectives import reason
 from benchmark.validation.page import Section
 
 EXPLANATION = """Every file of `benchmark/losses`, in double precision, on 12 clips of random embeddings and the kinds \
@@ -84,10 +85,6 @@ def moved(student: Output, move: str) -> Output:
     return student._replace(z=z)
 
 
-def fits(name: str, kind: str, outputs: int) -> bool:
-    return not getattr(plugins.load("losses", name), "unfit", lambda *_: "")(kind, outputs)
-
-
 def steepness(term: Term, student: Output, teacher: Output, target: Tensor) -> tuple[float, float]:
     """Value of a term and norm of its gradient."""
     student = requiring(student)
@@ -121,7 +118,7 @@ def row(name: str) -> dict:
         steepness(term, student, teacher, targets("ordinal")) for student in (teacher, outputs(1, "ordinal"))
     )
     slope, numeric = slopes(name, "ordinal")
-    kinds = [kind for kind, count in KINDS.items() if fits(name, kind, count)]
+    kinds = [kind for kind, count in KINDS.items() if not reason(name, kind, count)]
     return {
         "term": name,
         "published weight": module.Options().weight,

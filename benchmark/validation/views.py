@@ -84,23 +84,19 @@ def build(name: str, training: Training, device: torch.device) -> Cell:
 
 def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]:
     """Teachers and the students of every method, trained as pipelines/teacher and pipelines/distill do."""
-    taught = teacher.fit(cell, silent)
+    taught = teacher.fit(cell)
     teachers = teacher.restore(cell, taught.state)
     said = {"trained": teacher.everything(cell, teachers)}
     said["untrained"] = teacher.everything(cell, teacher.networks(cell))
-    tnets = {"random": cells.stack(tnet.networks(cell)), "mse": tnet.fit(cell, said["trained"], "mse", silent).state}
+    tnets = {"random": cells.stack(tnet.networks(cell)), "mse": tnet.fit(cell, said["trained"], "mse").state}
     found = {"teacher": teachers}
     for name, method in methods.items():
         source = targets.FILES.get(method.teacher, method.teacher)
         given = targets.prepare(cell, teacher.of_training(cell, said[source]), method.teacher)
         imagined = tnet.hallucinators(cell, taught.state, tnets[method.tnet]) if method.tnet != "none" else None
-        fitted = student.fit(cell, method, given, imagined, silent)
+        fitted = student.fit(cell, method, given, imagined)
         found[name] = student.restore(cell, method, fitted.state, imagined)
     return found
-
-
-def silent(epoch: int, curves: dict) -> None:
-    """No curves are kept."""
 
 
 def scores(cell: Cell, methods: dict[str, Method], options: Evaluation) -> list[dict]:
