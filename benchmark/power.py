@@ -6,7 +6,8 @@ The sampling unit is a whole population: methods are compared within each, and t
 import numpy as np
 import pandas as pd
 
-MEASURES = ("cka", "frobenius", "true_pairs")  # of geometry
+from benchmark.records import GEOMETRY
+
 ASKED = 0.8  # the power that a smallest difference is told for
 
 
@@ -28,7 +29,7 @@ def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict
             if other != name:
                 entry[f"to_{other}"] = paired(scores[name] - scores[other], confidence)
         found.append(entry)
-    measures = rows.groupby("method")[[name for name in MEASURES if name in rows]].mean()
+    measures = rows.groupby("method")[[name for name in GEOMETRY if name in rows]].mean()
     for entry in found:
         entry |= {name: float(value) for name, value in measures.loc[entry["method"]].items() if np.isfinite(value)}
     return {"metric": rows.metric[0], "methods": found, "power": curves(rows, scores, names, confidence)}

@@ -13,6 +13,7 @@ from benchmark.params import Evaluation, Task
 VERSION = 1
 TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
 CONTROLS = ("availability",)
+GEOMETRY = ("cka", "frobenius", "true_pairs")  # the measures of geometry.py
 PACKAGES = (
     "torch",
     "numpy",

@@ -51,16 +51,17 @@ def validation(params: Params, methods: dict[str, dict]) -> dict[str, dict]:
 
 def report(params: Params) -> None:
     """What is to be trained, and what tuning multiplies it by, before it starts."""
-    cells, tried = len(params.suite.tasks) * len(params.suite.methods), len(params.tuning.weights)
-    tuned = len(params.suite.tasks) * sum(bool(params.methods[name].terms) for name in params.suite.methods)
-    print(f"{len(params.suite.tasks)} tasks x {len(params.suite.methods)} methods = {cells} cells to train at most")
+    tasks, names, tried = params.suite.tasks, params.suite.methods, len(params.tuning.weights)
+    cells = [
+        (task, name, (params.methods | params.tasks[task].methods)[name].terms) for task in tasks for name in names
+    ]
+    print(f"{len(tasks)} tasks x {len(names)} methods = {len(cells)} cells to train at most")
     if tried > 1:
-        print(f"tuning: {tried} weights each in {tuned} of them, {cells + (tried - 1) * tuned} trainings in all")
-    for task in params.suite.tasks:
-        own = params.methods | params.tasks[task].methods
-        for name in params.suite.methods:
-            if reason := objectives.unfit(own[name].terms, params.tasks[task]):
-                print(f"{task}: {name} will not be run: {reason}")
+        tuned = sum(bool(terms) for _, _, terms in cells)
+        print(f"tuning: {tried} weights each in {tuned} of them, {len(cells) + (tried - 1) * tuned} trainings in all")
+    for task, name, terms in cells:
+        if reason := objectives.unfit(terms, params.tasks[task]):
+            print(f"{task}: {name} will not be run: {reason}")
 
 
 def dataset(name: str, params: Params) -> dict:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.records import CONTROLS
+from benchmark.records import CONTROLS, GEOMETRY
 from benchmark.splits import leaky
 
 
@@ -170,7 +170,7 @@ def geometry_table(records: list[dict]) -> list[str]:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for record in ok:
         found = record["geometry"]
-        cells = [record["method"], *(f"{found[name]:.3f}" for name in ("cka", "frobenius", "true_pairs"))]
+        cells = [record["method"], *(f"{found[name]:.3f}" for name in GEOMETRY)]
         lines.append(f"| {' | '.join([*cells, terms(record), str(len(record['tuning']['tried']))])} |")
     return lines
 

@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmark.params import Study
-from benchmark.power import ASKED, MEASURES, quantile
+from benchmark.power import ASKED, quantile
+from benchmark.records import GEOMETRY
 from benchmark.report.figures import COLOURS
 from benchmark.report.leaderboard import shown_condition
 
@@ -49,7 +50,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
         for name in others:
             cells += compared(entry[f"to_{name}"]) if f"to_{name}" in entry else ["", "", ""]
         if geometry:
-            cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in MEASURES]
+            cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in GEOMETRY]
         lines.append(f"| {' | '.join(cells)} |")
     told = {key: "more than was looked at" if v is None else f"{v:.3f}" for key, v in power["smallest"].items()}
     return "\n".join([
