@@ -9,7 +9,7 @@ import torch
 from benchmark import checkpoints, missing, student, teacher, tnet
 from benchmark.cell import Cell, decide
 from benchmark.models import Network
-from benchmark.params import Method
+from benchmark.params import planned
 
 KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
 
@@ -24,7 +24,7 @@ def restore(cell: Cell, models: Path, name: str) -> tuple[dict, list[Network] | 
     if "impossible" in card:
         return card, None
     if own != "teacher":
-        method = Method.model_validate({key: value for key, value in card["method"].items() if key != "digests"})
+        method = planned(card["method"])
         imagined = tnet.load_hallucinators(cell, models, method.tnet)
         return card, student.restore(cell, method, state, imagined)
     networks = teacher.restore(cell, state)

@@ -117,6 +117,11 @@ class Method(Section):
         return self
 
 
+def planned(entry: dict) -> Method:
+    """A method as the plan wrote it, beside the digests of its terms."""
+    return Method.model_validate({name: value for name, value in entry.items() if name != "digests"})
+
+
 class Tuning(Section):
     """How many weights each method may try; the same number for all, chosen on the validation subjects."""
 

@@ -2,30 +2,30 @@
 
 from benchmark import train
 from benchmark.files import write_json
-from benchmark.params import Evaluation, Method, Training
+from benchmark.params import Evaluation, Training, planned
 from benchmark.validation import page, simulations, terms, transport, views
 from pipelines import stage
 
 
 def main(part: str) -> None:
-    planned = stage.planned("validation", part)
+    entry = stage.planned("validation", part)
     if part == "simulations":
-        section = simulations.section(planned["repetitions"])
+        section = simulations.section(entry["repetitions"])
     elif part == "transport":
         section = transport.section()
     elif part == "terms":
         section = terms.section()
     else:
-        section = real_views(planned)
+        section = real_views(entry)
     write_json(stage.RESULTS / "validation" / f"{part}.json", section._asdict())
     print("; ".join(filter(None, page.verdicts(section.rows))) or f"{part}: {len(section.rows)} rows")
 
 
-def real_views(planned: dict):
+def real_views(entry: dict):
     """Methods on real data, trained as the suite trains."""
-    methods = {name: Method.model_validate(stage.without_digests(entry)) for name, entry in planned["methods"].items()}
+    methods = {name: planned(method) for name, method in entry["methods"].items()}
     device = train.device(stage.params().runtime.device)
-    return views.section(methods, Training(**planned["training"]), Evaluation(**planned["evaluation"]), device)
+    return views.section(methods, Training(**entry["training"]), Evaluation(**entry["evaluation"]), device)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from benchmark import cell as cells
 from benchmark import checkpoints, curves, student, targets, tnet, train, tuning
-from benchmark.params import Method
+from benchmark.params import planned
 from pipelines import stage
 
 
 def main(task: str, method: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     entry = stage.planned("methods", task, method)
-    wanted = Method.model_validate(stage.without_digests(entry))
+    wanted = planned(entry)
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
     models, folder = stage.MODELS / task, stage.MODELS / task / method
 

@@ -46,11 +46,6 @@ def task_of(name: str) -> choices.Task:
     return choices.Task.model_validate({key: value for key, value in planned("tasks", name).items() if key != "digest"})
 
 
-def without_digests(entry: dict) -> dict:
-    """A planned method as params.yaml has it."""
-    return {name: value for name, value in entry.items() if name != "digests"}
-
-
 def run(main: Callable) -> None:
     """Run a stage from the command line; what a user can mend is one sentence, not a traceback."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
