@@ -186,9 +186,10 @@ class Evaluation(Section):
 
 
 class Validation(Section):
-    """What `validate` does again: published simulations, and methods on real data of scikit-learn."""
+    """What `validate` does again: published simulations, statistics, and methods on real data of scikit-learn."""
 
     repetitions: Positive
+    draws: Annotated[int, Field(ge=100)]
     methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import missing, stats
+from benchmark import intervals, missing, stats
+from benchmark.comparison import holm, paired
 from benchmark.params import Evaluation, Task
 
 VERSION = 1
@@ -65,7 +66,7 @@ def conditions(task: Task, predictions: pd.DataFrame, found: dict[str, np.ndarra
     for name, visible in missing.conditions((*task.prevalent, *task.privileged)).items():
         entry = {"alias": missing.alias(visible, tuple(task.prevalent), tuple(task.privileged))}
         if name in found:
-            scored = stats.scores(task.kind, found[name], options.resamples, options.confidence)
+            scored = intervals.scores(task.kind, found[name], options.confidence)
             clips = predictions.clip_id[predictions.condition == name].nunique()
             entry |= {"clips": clips, "scores": {metric: score._asdict() for metric, score in scored.items()}}
         else:
@@ -101,17 +102,17 @@ def comparison(
     a teacher: one that diverged in every seed has no scores.
     """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
-    ways = options.resamples, options.confidence
     if headline not in tables[name] or "prevalent_only" not in tables:
         return {}
     pair = [tables[model][headline] for model in (name, "prevalent_only")]
-    found = stats.difference(metric, task.kind, *pair, *ways)._asdict()
+    found = intervals.difference(metric, task.kind, *pair, options.confidence)._asdict()
     p, reason = tested(task, predictions[name], predictions["prevalent_only"], options)
     found = {"difference": found | {"p": p, "p_holm": None, "reason": found["reason"] or reason}}
     if "teacher" not in tables:
         return found
     upper = tables["teacher"]["+".join((*task.prevalent, *task.privileged))]
-    return found | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
+    gap = intervals.gap_recovered(metric, task.kind, *pair, upper, options.confidence)
+    return found | {"gap_recovered": gap._asdict()}
 
 
 def tested(
@@ -121,7 +122,8 @@ def tested(
     headline, both = "+".join(task.prevalent), np.intersect1d(own.seed, baseline.seed)
     rows = [part[part.seed.isin(both) & (part.condition == headline)] for part in (own, baseline)]
     pair = [stats.predicted_statistics(task.kind, part, len(task.classes)) for part in rows]
-    return stats.paired_test(stats.headline(task), task.kind, *pair, options.resamples)
+    found = paired(stats.headline(task), task.kind, *pair, options.resamples)
+    return found.p, found.reason if found.p is None else None
 
 
 def compared(record: dict) -> bool:
@@ -132,7 +134,7 @@ def compared(record: dict) -> bool:
 def adjust(found: list[dict]) -> None:
     """Write p_holm into the records of one task: p values adjusted for all the models compared there."""
     family = [record["difference"] for record in found if compared(record) and record["difference"]["p"] is not None]
-    for difference, p in zip(family, stats.holm([own["p"] for own in family]), strict=True):
+    for difference, p in zip(family, holm([own["p"] for own in family]), strict=True):
         difference["p_holm"] = p
 
 

@@ -13,7 +13,7 @@ import torch
 from sklearn import datasets
 
 from benchmark import cell as cells
-from benchmark import evaluation, inputs, records, splits, stats, student, targets, teacher, tnet
+from benchmark import evaluation, inputs, intervals, records, splits, stats, student, targets, teacher, tnet
 from benchmark.cell import Cell
 from benchmark.models import Network
 from benchmark.params import Evaluation, Method, Split, Task, Training
@@ -39,7 +39,7 @@ VIEWS = {
 EXPLANATION = """Real data of scikit-learn with the settings of `params.yaml`. `digits`: 1,797 written digits, the \
 lower half of the picture is prevalent, the whole picture privileged; `digits_few`: the same with 300 training samples \
 a fold; `breast_cancer`: 569 tumours, the 10 mean features are prevalent, all 30 privileged. Every sample is a subject \
-of its own. Balanced accuracy pooled over folds, mean over seeds, BCa intervals over samples; `teacher` sees both \
+of its own. Balanced accuracy pooled over folds, mean over seeds, intervals over samples; `teacher` sees both \
 views, all others the prevalent one; `difference` is paired, to `prevalent_only`. Which data, how many training \
 samples and how many folds was decided before any method was run."""
 
@@ -102,17 +102,17 @@ def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]
 def scores(cell: Cell, methods: dict[str, Method], options: Evaluation) -> list[dict]:
     """A row per model: its score and its difference to prevalent_only, with intervals."""
     metric, kind = stats.headline(cell.task), cell.task.kind
-    ways = options.resamples, options.confidence
     shown = {}
     for name, trained in networks(cell, methods).items():
         visible = teacher.modalities(cell) if name == "teacher" else cell.task.prevalent
         shown[name] = records.tables(cell.task, evaluation.predict(cell, trained))["+".join(visible)]
     rows = []
     for name, table in shown.items():
-        score = stats.interval(lambda sums: stats.pooled(metric, kind, sums[0]), [table], *ways)
+        score = intervals.of_metric(metric, kind, table, options.confidence)
         entry = {"data": cell.name, "model": name, metric: score._asdict(), "difference": None}
         if name not in ("teacher", "prevalent_only"):
-            entry["difference"] = stats.difference(metric, kind, table, shown["prevalent_only"], *ways)._asdict()
+            pair = table, shown["prevalent_only"]
+            entry["difference"] = intervals.difference(metric, kind, *pair, options.confidence)._asdict()
         rows.append(entry)
     return rows
 
