@@ -21,7 +21,7 @@ def compare(scores: dict[str, Sequence[float]], confidence: float, higher_is_bet
     (a paired test is for two), and neither says much under about ten blocks.
     """
     names = list(scores)
-    table = np.array([scores[name] for name in names], float).T.reshape(-1, len(names))  # (blocks, methods)
+    table = np.array(list(scores.values()), float).T if names else np.zeros((0, 0))  # (blocks, methods)
     whole = np.isfinite(table).all(1)
     said = {"methods": [], "blocks": int(whole.sum()), "excluded": int((~whole).sum()), "friedman": None}
     said |= {"critical_difference": None, "cliques": [], "reason": None}

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over subjects, to compare those of this suite with: percentile, BCa and bootstrap-t."""
+"""Bootstrap intervals to compare those of this suite with: percentile, BCa, bootstrap-t; and of subjects and seeds."""
 
 from collections.abc import Callable
 
@@ -40,3 +40,21 @@ def limits(
     pivots = np.quantile((found - value) / errors, tails[::-1])
     ends = np.quantile(found, tails), np.quantile(found, adjusted), value - pivots * error
     return {method: (float(low), float(high)) for method, (low, high) in zip(METHODS, ends, strict=True)}
+
+
+def pigeonhole(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    tables: list[np.ndarray],
+    resamples: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """Percentile interval over subjects and seeds, both drawn again, as `limits` takes them (Owen 2007)."""
+    stacked = np.stack(tables)
+    people, seeds = stacked.shape[1:3]
+    times = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(float)
+    sums = (times @ stacked.reshape(len(tables), people, -1)).reshape(len(tables), resamples, *stacked.shape[2:])
+    run = rng.integers(0, seeds, (resamples, seeds))
+    found = statistic(sums[:, np.arange(resamples)[:, None], run])
+    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
