@@ -158,6 +158,8 @@ def test_what_cannot_be_had_over_seeds_has_a_reason():
     assert one.value is not None and one.low is None and one.reason == "one seed: nothing is known of other training"
     other = intervals.hierarchical(intervals.lead(*KAPPA), [table(0.7), table(0.6, seeds=3)], 0.95)
     assert other.low is None and "different seeds" in other.reason
+    two = intervals.hierarchical(intervals.lead(*KAPPA), [table(0.7), table(0.6, seed=1)], 0.95)
+    assert two.low < two.value < two.high and two.reason is None
     few = intervals.hierarchical(intervals.lead(*KAPPA), [table(0.7, 2), table(0.6, 2)], 0.95)
     assert few.reason == "no interval from 2 subjects"
 
@@ -188,6 +190,7 @@ def test_too_few_subjects_and_no_spread_are_reasons_not_numbers():
     for subjects, told in ((1, "no interval from 1 subject"), (2, "no interval from 2 subjects")):
         found = intervals.of_metric("accuracy", "classification", table(0.7, subjects), 0.95)
         assert found.value is not None and found.low is None and found.reason == told
+        assert {own.reason for own in intervals.scores("classification", table(0.7, subjects), 0.95).values()} == {told}
     constant = np.zeros((5, 1, 3, 3))
     constant[..., 0, 0] = 4
     found = intervals.scores("ordinal", constant, 0.95)
