@@ -64,7 +64,7 @@ def test_all_seven_datasets_and_every_task_can_be_planned(planned, raw):
         (("methods", "hallucination", "tnet"), "mse", "hallucination.tnet is 'mse': the term hallucination needs 'o"),
         (KDOT[:-1], {"kdott": {}}, "methods.kdot.terms: there is no term 'kdott'; did you mean 'kdot'? allowed: c"),
         (("tasks", "recola_av", "methods"), {"kd": {"terms": {"kd": {"weight": -1}}}}, "recola_av.methods.kd.terms.kd"),
-        (("methods", "kd", "missing"), "random_60", "methods.kd.missing: there is no condition 'random_60'; did you mean"),
+        (("methods", "kd", "missing"), "random_60", "methods.kd.missing: there is no condition 'random_60'; did"),
         (("missing", "rates"), [0.1, 1.5], "missing.rates.1 is 1.5: input should be less than 1"),
         (("missing", "unequal"), [0.5], "missing.unequal is [0.5]: at least 2 needed"),
         (("populations", "actors", "subjects"), 25, "populations.actors.subjects is 25: the layout ravdess"),
