@@ -164,8 +164,9 @@ def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], 
     """The headline of a model less that of a baseline, of the seeds that both have, and what can be said of it.
 
     low, high: over subjects, given the networks; wide: over subjects and seeds; p, test, effect: paired, by subject;
-    folds: the corrected test with folds as the unit; rope: how likely the subjects' differences are to lie below,
-    within and above what matters in practice.
+    p_pooled: by permutation of the pooled difference itself, whatever the number of subjects, where a subject's own
+    score is of few clips the better one to look at; folds: the corrected test with folds as the unit; rope: how likely
+    the subjects' differences are to lie below, within and above what matters in practice.
     """
     metric, kind, headline = stats.headline(task), task.kind, "+".join(task.prevalent)
     both = np.intersect1d(own.seeds, baseline.seeds)
@@ -180,6 +181,7 @@ def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], 
         "reason": value.reason or test.reason,
         "p": test.p,
         "p_holm": None,
+        "p_pooled": comparison.permutation(metric, kind, *pair, options.resamples) if test.p is not None else None,
         "test": test.name,
         "effect": test.effect,
         "excluded": test.excluded,
