@@ -111,6 +111,6 @@ def found(name: str, source: str, folder: Path, module, options) -> list[str]:
 
 if __name__ == "__main__":
     try:
-        app(standalone_mode=False)
+        app()
     except (schema.BadParams, Refused) as error:
         sys.exit(f"error: {error}")

@@ -1,5 +1,6 @@
 """What a trained student says of recordings: a row per clip, with its times and what could be seen."""
 
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -59,7 +60,7 @@ def jobs(student: Student) -> dict[str, extraction.Job]:
         channels = tuple(recipe["channels"])
         now = {"version": extractor.VERSION, "versions": extractor.versions(options)}
         now |= extractor.definitions(channels, options)._asdict()
-        if differing := [name for name, value in now.items() if recipe[name] != value]:
+        if differing := [name for name in now if json.dumps(recipe.get(name)) != json.dumps(now[name])]:
             then = ", ".join(f"{name} {version}" for name, version in recipe["versions"].items()) or "nothing else"
             raise Refused(
                 f"{where} were made by another {kind} extractor ({', '.join(differing)} differ): version "
@@ -171,6 +172,8 @@ def predict(
     window, hop: seconds of a clip and from one start to the next; None takes those of the training. rate: Hz, of
     bio-signals without a column of time.
     """
+    if rate is not None and not 0 < rate < np.inf:
+        raise Refused(f"--rate {rate}: samples per second, above 0, are needed")
     cut, todo = cut_of(student, window, hop), jobs(student)
     listed = recordings.find(paths, student.takes)
     remarks = [f"left out: {line}" for line in student.left_out]
