@@ -57,6 +57,7 @@ def predict(
     window: Annotated[float | None, typer.Option(help="seconds of a clip; as in the training if left out")] = None,
     hop: Annotated[float | None, typer.Option(help="seconds from one clip to the next")] = None,
     rate: Annotated[float | None, typer.Option(help="samples per second of tables without a column `time`")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; one per core if left out")] = None,
     fold: Fold = None,
     seed: Seed = None,
 ) -> None:
@@ -65,7 +66,7 @@ def predict(
 
     deployment.refuse_to_replace(out, force)
     loaded = deployment.load(student, fold, seed)
-    rows, remarks = prediction.predict(loaded, files, window, hop, rate)
+    rows, remarks = prediction.predict(loaded, files, window, hop, rate, workers or "auto")
     prediction.write(rows, out)
     print(deployment.headline(loaded), *remarks, prediction.shown(rows, out), f"written to {out}", sep="\n")
 

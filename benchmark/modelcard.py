@@ -136,7 +136,8 @@ def limits(card: dict, task: Task, synthetic: bool) -> str:
     lines = [
         "- Research on distillation only: not for diagnosis, not for decisions about a person, not for surveillance.",
         "- People, cameras, rooms and tasks unlike those of the training recordings were not tested.",
-        "- Probabilities are not calibrated.",
+        f"- {'Values' if task.kind == 'regression' else 'Probabilities'} are not calibrated; their spread over the "
+        "replicas is no interval for the truth.",
     ]
     if task.split.rule.endswith("leaky"):
         lines.insert(0, "- **LEAKY split: people who were tested were trained on. Its scores are not to be quoted.**")

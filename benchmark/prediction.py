@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmark import deployment, extraction, inputs, plugins, recordings, schema
+from benchmark import deployment, executor, extraction, inputs, plugins, recordings, schema
 from benchmark.deployment import Student
-from benchmark.progress import progress
 from benchmark.recordings import Recording
 from benchmark.types import Refused
 
@@ -166,11 +166,12 @@ def predict(
     window: float | None = None,
     hop: float | None = None,
     rate: float | None = None,
+    workers: int | str = "auto",
 ) -> tuple[pd.DataFrame, list[str]]:
     """The table of everything in these files and folders, and remarks for the reader.
 
     window, hop: seconds of a clip and from one start to the next; None takes those of the training. rate: Hz, of
-    bio-signals without a column of time.
+    bio-signals without a column of time. workers: processes, auto for one per core; they change no number.
     """
     if rate is not None and not 0 < rate < np.inf:
         raise Refused(f"--rate {rate}: samples per second, above 0, are needed")
@@ -180,15 +181,15 @@ def predict(
     if ignored := [name for own in listed for name in own.ignored]:
         more = f" and {len(ignored) - 1} more" if len(ignored) > 1 else ""
         remarks.append(f"not taken by this student: {ignored[0]}{more}; {recordings.allowed(student.takes)}")
-    found = [clips(own, todo, cut, rate) for own in progress(listed, len(listed), "recordings")]
+    found = executor.spread(partial(clips, todo=todo, cut=cut, rate=rate), listed, "recordings", workers)
     return table(student, [clip for own in found for clip in own]), remarks
 
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """The table as CSV, under a temporary name until it is whole."""
-    partial = path.with_name(f".{path.name}.tmp")
-    rows.round(6).to_csv(partial, index=False)
-    os.replace(partial, path)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    rows.round(6).to_csv(unfinished, index=False)
+    os.replace(unfinished, path)
 
 
 def shown(rows: pd.DataFrame, path: Path) -> str:

@@ -103,7 +103,7 @@ def files(tmp_path_factory):
 
 
 def predict(student: Path, *paths: Path, **how) -> pd.DataFrame:
-    return prediction.predict(deployment.load(student), list(paths), **how)[0]
+    return prediction.predict(deployment.load(student), list(paths), workers=1, **how)[0]
 
 
 def test_files_of_a_name_belong_together_and_a_video_gives_its_sound(of_all, files):
@@ -307,6 +307,11 @@ def test_a_wrong_command_line_is_told_without_a_traceback(tmp_path):
     words = ["predict", "--student", tmp_path, tmp_path, "--out", tmp_path / "out.csv"]
     done = subprocess.run([sys.executable, "-m", "benchmark", *words], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_processes_change_no_number(of_faces, files):
+    one, two = (prediction.predict(deployment.load(of_faces), [files], workers=count)[0] for count in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
 
 
 def test_sound_alone_is_enough(of_all, files):
