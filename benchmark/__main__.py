@@ -64,7 +64,7 @@ def predict(
     """What a trained student says of recordings, per clip with its times; also written as CSV."""
     from benchmark import deployment, prediction
 
-    deployment.refuse_to_replace(out, force)
+    deployment.make_way(out, force)
     loaded = deployment.load(student, fold, seed)
     rows, remarks = prediction.predict(loaded, files, window, hop, rate, workers or "auto")
     prediction.write(rows, out)
@@ -82,7 +82,7 @@ def export(
     """A trained student as one ONNX graph, checked against torch."""
     from benchmark import deployment, exports
 
-    deployment.refuse_to_replace(out, force)
+    deployment.make_way(out, force)
     loaded = deployment.load(student, fold, seed)
     found = exports.export(loaded, out)
     size = out.stat().st_size / 2**20

@@ -153,9 +153,13 @@ def headline(student: Student) -> str:
     return f"{warning}{student.card['task']}/{student.card['name']}, {count}"
 
 
-def refuse_to_replace(path: Path, force: bool) -> None:
-    """Refused if there is a file that nobody asked to replace."""
+def make_way(path: Path, force: bool) -> None:
+    """The folder of a file that is to be written; Refused if there is a file that nobody asked to replace."""
     if path.is_dir():
         raise Refused(f"{path} is a folder; --out names a file")
     if path.exists() and not force:
         raise Refused(f"{path} exists; give --force to replace it, or another --out")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error}") from None

@@ -49,7 +49,6 @@ def export(student: Student, path: Path) -> float:
     onnx, runtime = libraries()
     model = ensemble(onnx, student)
     onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.tmp")
     try:
         onnx.save_model(model, partial)

@@ -4,6 +4,7 @@ Files of one folder that share their name up to the ending are one recording: `a
 takes two modalities of a kind, `a.<modality>.csv` says which is meant; `a.csv` is the first of them.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def find(paths: list[Path], takes: dict[str, str]) -> list[Recording]:
     for path in paths:
         if not path.exists():
             raise Refused(f"{path} does not exist")
-        held = sorted(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else [path]
+        held = sorted(entry for entry in path.rglob("[!.]*") if entry.is_file()) if path.is_dir() else [path]
         for file in held:
             if file.suffix.lower() in KINDS:
                 stem = stem_of(file, takes)
@@ -52,9 +53,9 @@ def find(paths: list[Path], takes: dict[str, str]) -> list[Recording]:
     found = [assigned(name, files, takes) for name, files in listed.values()]
     if not any(recording.files for recording in found):
         raise Refused(f"{', '.join(map(str, paths))} holds nothing that this student can see; {allowed(takes)}")
-    names = [recording.name for recording in found]
+    names = Counter(recording.name for recording in found)
     told = [
-        own._replace(name=f"{key[0].name}/{own.name}") if names.count(own.name) > 1 else own
+        own._replace(name=f"{key[0].name}/{own.name}") if names[own.name] > 1 else own
         for key, own in zip(listed, found, strict=True)
     ]
     return sorted((own for own in told if own.files), key=lambda own: own.name)

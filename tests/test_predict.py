@@ -205,6 +205,7 @@ def test_what_cannot_be_seen_is_a_row_with_a_reason_and_the_others_stay(of_all, 
         (["a.chest.csv", "a.wrist.csv"], "wrist chest", {"a": {"wrist": "a.wrist.csv", "chest": "a.chest.csv"}}),
         (["a.chest.csv", "a.csv"], "wrist chest", {"a": {"wrist": "a.csv", "chest": "a.chest.csv"}}),
         (["a.b.mp4", "a.b.wav", "x.txt"], "vision speech", {"a.b": {"vision": "a.b.mp4", "speech": "a.b.wav"}}),
+        (["a.mp4", "._a.mp4"], "vision", {"a": {"vision": "a.mp4"}}),
         (["s1/a.mp4", "s2/a.mp4"], "vision", {"s1/a": {"vision": "s1/a.mp4"}, "s2/a": {"vision": "s2/a.mp4"}}),
     ],
 )
@@ -297,6 +298,8 @@ def test_the_command_says_synthetic_first_writes_a_table_and_replaces_nothing_un
     code, text = run("predict", "--student", of_faces, files / "a.mp4", "--out", out)
     assert code == 1 and "exists; give --force to replace it" in text and out.read_text() == "mine"
     assert run("predict", "--student", of_faces, files / "a.mp4", "--out", out, "--force")[0] == 0
+    code, text = run("predict", "--student", of_faces, files / "a.mp4", "--out", out / "inner.csv")
+    assert code == 1 and "inner.csv cannot be written" in text
     assert len(pd.read_csv(out)) == 1 and [path.name for path in tmp_path.iterdir()] == ["said.csv"]
 
 
