@@ -50,22 +50,11 @@ def folder(tmp_path_factory):
         dropped = {"remarks": 0, "without_prevalent": 0, "incomplete": 0}
         source = {"dataset": "made_up", "provenance": "synthetic", "dropped": dropped, "extractors": {}}
         write_json(stage.INPUTS / "made_up" / "source.json", source)
-        describe_inputs(stage.INPUTS / "made_up")
         teacher.main("made_up")
+        describe_inputs(stage.INPUTS / "made_up")
         for name in METHODS:
             distill.main("made_up", name)
     return folder
-
-
-def describe_inputs(folder: Path) -> None:
-    """What the inputs stage writes beside the arrays, for students to be used without them."""
-    table = small_cell().table
-    clips = {"clip_id": table.clip_id, "recording_id": table.clip_id, "subject_id": table.subject_id}
-    pd.DataFrame(clips).assign(start_s=0.0, end_s=5.5).to_parquet(folder / "clips.parquet")
-    for name, x in table.x.items():
-        names = {"segment": {}, "clip": {f"{name}_{number}": "made up" for number in range(x.shape[1])}}
-        recipe = {"extractor": name, "version": 1, "versions": {}, "channels": [], "segments": 10, "options": {}}
-        write_json(folder / f"{name}.json", names | recipe)
 
 
 def within(folder: Path, patch) -> None:
@@ -91,6 +80,19 @@ def lose(name: str, *replicas: int) -> None:
             if values.is_floating_point():
                 values[number] = torch.nan
     checkpoints.save(TASK / name, state, card)
+
+
+def describe_inputs(folder: Path) -> None:
+    """What the inputs stage writes beside the arrays, for students to be used without them."""
+    table = small_cell().table
+    clips = {"clip_id": table.clip_id, "recording_id": table.clip_id, "subject_id": table.subject_id}
+    pd.DataFrame(clips).assign(start_s=0.0, end_s=5.5).to_parquet(folder / "clips.parquet")
+    for name, x in table.x.items():
+        path = folder / f"{name}.json"
+        names = {"segment": {}, "clip": {f"{name}_{number}": "made up" for number in range(x.shape[1])}}
+        names = json.loads(path.read_text()) if path.exists() else names
+        recipe = {"extractor": name, "version": 1, "versions": {}, "channels": [], "segments": 10, "options": {}}
+        write_json(path, names | recipe)
 
 
 def evaluated() -> dict[str, dict]:
