@@ -1,12 +1,19 @@
-"""python -m benchmark data | bench: what recordings are there, how fast they become features."""
+"""python -m benchmark data | bench | predict | export: what recordings are there, how fast they become features,
+what a trained student says of others, and the student as a graph that other programs run."""
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from benchmark import params, plugins, schema, sources
-from benchmark.types import WrongTree
+from benchmark.types import Refused, WrongTree
+
+StudentFolder = Annotated[Path, typer.Option(help="results/models/<task>/<method>")]
+Fold = Annotated[int | None, typer.Option(help="only replicas of this fold; all of them are an ensemble")]
+Seed = Annotated[int | None, typer.Option(help="only replicas of this seed")]
+Force = Annotated[bool, typer.Option(help="replace the file that --out names")]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -41,6 +48,48 @@ def bench(file: Path = Path("params.yaml"), folder: Path = Path("results")) -> N
     print(benches.write(benches.extraction_speed(loaded, loaded.suite.datasets), folder))
 
 
+@app.command()
+def predict(
+    student: StudentFolder,
+    files: Annotated[list[Path], typer.Argument(help="videos, sounds, tables of signals, or folders of them")],
+    out: Path = Path("predictions.csv"),
+    force: Force = False,
+    window: Annotated[float | None, typer.Option(help="seconds of a clip; as in the training if left out")] = None,
+    hop: Annotated[float | None, typer.Option(help="seconds from one clip to the next")] = None,
+    rate: Annotated[float | None, typer.Option(help="samples per second of tables without a column `time`")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; one per core if left out")] = None,
+    fold: Fold = None,
+    seed: Seed = None,
+) -> None:
+    """What a trained student says of recordings, per clip with its times; also written as CSV."""
+    from benchmark import deployment, prediction
+
+    deployment.make_way(out, force)
+    loaded = deployment.load(student, fold, seed)
+    rows, remarks = prediction.predict(loaded, files, window, hop, rate, workers or "auto")
+    prediction.write(rows, out)
+    print(deployment.headline(loaded), *remarks, prediction.shown(rows, out), f"written to {out}", sep="\n")
+
+
+@app.command()
+def export(
+    student: StudentFolder,
+    out: Path = Path("student.onnx"),
+    force: Force = False,
+    fold: Fold = None,
+    seed: Seed = None,
+) -> None:
+    """A trained student as one ONNX graph, checked against torch."""
+    from benchmark import deployment, exports
+
+    deployment.make_way(out, force)
+    loaded = deployment.load(student, fold, seed)
+    found = exports.export(loaded, out)
+    size = out.stat().st_size / 2**20
+    print(deployment.headline(loaded), *(f"left out: {line}" for line in loaded.left_out), sep="\n")
+    print(f"written to {out}, {size:.1f} MB; largest difference to torch {found:.1e} (at most {exports.TOLERANCE:g})")
+
+
 def found(name: str, source: str, folder: Path, module, options) -> list[str]:
     """Lines about one dataset: where its recordings come from, and what each modality has and lacks."""
     root, reading, origin = folder / "raw" / name, None, "real"
@@ -63,6 +112,6 @@ def found(name: str, source: str, folder: Path, module, options) -> list[str]:
 
 if __name__ == "__main__":
     try:
-        app(standalone_mode=False)
-    except schema.BadParams as error:
+        app()
+    except (schema.BadParams, Refused) as error:
         sys.exit(f"error: {error}")

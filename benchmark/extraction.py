@@ -168,7 +168,7 @@ def shard_name(subject: str) -> str:
 def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) -> pd.DataFrame:
     """Join the shards into features.npy, index.parquet and names.json, in the order of clips; returns the index.
 
-    options: of the extractor.
+    options: of the extractor. names.json also tells all that is needed to extract the same from other recordings.
 
     Shards of subjects that are no longer listed are deleted.
     """
@@ -187,6 +187,7 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) ->
     index.to_parquet(folder / "index.parquet", index=False)
     extractor = plugins.load("features", modality.kind)
     defined = extractor.definitions(modality.channels, options)._asdict()
-    about = {"extractor": modality.kind, "versions": extractor.versions(options)}
-    write_json(folder / "names.json", defined | about)
+    recipe = {"extractor": modality.kind, "version": extractor.VERSION, "versions": extractor.versions(options)}
+    recipe |= {"channels": list(modality.channels), "segments": features.shape[1] - 1}
+    write_json(folder / "names.json", defined | recipe | {"options": options.model_dump(mode="json")})
     return index

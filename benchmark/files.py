@@ -7,9 +7,14 @@ from pathlib import Path
 
 def write_json(path: Path, content) -> None:
     """Write JSON under a temporary name, then rename. NaN is refused."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".tmp")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    partial.write_text(text)
     os.replace(partial, path)
 
 

@@ -64,6 +64,29 @@ def gather(task: Task, prepared: Path, features: Path, folder: Path, options: Mi
     return clips
 
 
+def about(folder: Path, modalities) -> dict:
+    """What a trained network must be told of its inputs, so that it can be used without them, for its card.
+
+    folder: data/inputs/<task>. data: where the clips come from, and how many there are; windows: length and step of
+    the windows that recordings are cut into, None where a clip is a whole recording; features: how each of the
+    modalities is extracted, and the names of what it gives.
+    """
+    source, clips = json.loads((folder / "source.json").read_text()), pd.read_parquet(folder / "clips.parquet")
+    data = {name: source[name] for name in ("dataset", "provenance")}
+    data |= {"clips": len(clips), "subjects": int(clips.subject_id.nunique())}
+    features = {name: json.loads((folder / f"{name}.json").read_text()) for name in modalities}
+    return {"data": data, "windows": windows(clips), "features": features}
+
+
+def windows(clips: pd.DataFrame) -> dict[str, float] | None:
+    """{"length_s", "hop_s"} of clips that are equal stretches of longer recordings; None if they are not."""
+    lengths = clips.end_s - clips.start_s
+    steps = clips.sort_values("start_s").groupby("recording_id").start_s.diff().dropna()
+    if steps.empty or not np.isfinite(lengths).all() or np.ptp(lengths) > 1e-6:
+        return None
+    return {"length_s": round(float(lengths.iloc[0]), 6), "hop_s": round(float(steps.min()), 6)}
+
+
 def wanted(task: Task, clips: pd.DataFrame) -> np.ndarray:
     """Which clips belong to the task: labelled, and of one of its classes."""
     if task.kind == "regression":
@@ -134,6 +157,14 @@ def pool(packed: np.ndarray, segment: int) -> np.ndarray:
     deviation = np.sqrt((np.where(known, values - mean[:, None], 0) ** 2).sum(axis=1) / np.maximum(count, 1))
     mean[count == 0] = deviation[count == 0] = np.nan
     return np.concatenate([mean, deviation, packed[:, -1, segment:]], axis=1).astype(np.float32)
+
+
+def columns(names: dict, encoder: str) -> list[str]:
+    """Names of the features of a modality in the order in which a network of this encoder reads them."""
+    segment, clip = list(names["segment"]), list(names["clip"])
+    if encoder == "pooled":
+        segment = [f"{kind} of {name}" for kind in ("mean", "deviation") for name in segment]
+    return segment + clip
 
 
 def unfold(packed: np.ndarray, segment: int) -> np.ndarray:

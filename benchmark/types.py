@@ -15,6 +15,10 @@ class WrongTree(Exception):
     """A folder that is not laid out as its dataset's owner distributes it."""
 
 
+class Refused(Exception):
+    """What was asked of a trained student cannot be done; the text says why, and what to do."""
+
+
 class Modality(NamedTuple):
     """What a dataset promises to deliver under one modality name."""
 

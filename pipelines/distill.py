@@ -1,7 +1,10 @@
 """distill: a task's teacher and one method -> students."""
 
+from pathlib import Path
+
 from benchmark import cell as cells
-from benchmark import checkpoints, curves, student, targets, tnet, train, tuning
+from benchmark import checkpoints, curves, inputs, modelcard, student, targets, tnet, train, tuning
+from benchmark.files import write_text
 from benchmark.params import planned
 from pipelines import stage
 
@@ -19,6 +22,7 @@ def main(task: str, method: str) -> None:
     tried = tuning.candidates(params.tuning.weights, wanted.terms)
     if len(tried) > 1:
         print(f"{task} {method}: {len(tried)} weights are tried, {len(tried)} times the training of one", flush=True)
+    about = {"method": entry} | inputs.about(stage.INPUTS / task, student.inputs(cell, wanted))
     paths = [folder / "curves.csv" if len(tried) == 1 else folder / f"curves_{factor:g}.csv" for factor in tried]
     try:
         fits = [
@@ -26,15 +30,21 @@ def main(task: str, method: str) -> None:
             for path, factor in zip(paths, tried, strict=True)
         ]
     except student.Impossible as reason:
-        checkpoints.save(folder, {}, cells.card(cell, method) | {"method": entry, "impossible": str(reason)})
+        save(folder, {}, cells.card(cell, method) | about | {"impossible": str(reason)})
         print(f"{task} {method}: not run: {reason}")
         return
     fitted, chosen = tuning.choose(cell, fits)
     if len(tried) > 1:
         curves.merge(paths, chosen, cell.replicas, folder / "curves.csv")
-    about = {"method": entry, "tuning": tuning.card(cell, tried, chosen)}
-    checkpoints.save(folder, fitted.state, cells.card(cell, method, fitted) | about)
+    about |= {"tuning": tuning.card(cell, tried, chosen)}
+    save(folder, fitted.state, cells.card(cell, method, fitted) | about)
     print(f"{task} {method}: {len(cell.replicas)} replicas, {cells.summary(fitted)}")
+
+
+def save(folder: Path, state: dict, card: dict) -> None:
+    """Weights and card, and the card as a page for people."""
+    checkpoints.save(folder, state, card)
+    write_text(folder / "README.md", modelcard.page(card))
 
 
 if __name__ == "__main__":

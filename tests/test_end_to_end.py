@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -103,6 +104,23 @@ def test_records_tell_how_each_replica_was_chosen_but_no_time_or_commit(clone):
     assert record["conditions"]["biosignal"]["reason"]
     text = json.dumps(record)
     assert clone.git("rev-parse", "HEAD").strip() not in text and str(clone.folder) not in text
+
+
+def test_a_trained_student_says_of_a_recording_what_the_evaluation_says(clone, tmp_path):
+    said = pd.read_parquet(clone.folder / "results" / "predictions" / "recola_av" / "pknot.parquet")
+    said = said[(said.condition == "vision+speech") & (said.fold == 1) & (said.target == "arousal")]
+    clips = pd.read_parquet(clone.folder / "data" / "inputs" / "recola_av" / "clips.parquet").set_index("clip_id")
+    own = clips.loc[said.clip_id[said.recording_id == said.recording_id.iloc[0]]]
+    for name in ("vision", "speech"):
+        file = clone.folder / "data" / "synthetic" / "recola" / own[name].iloc[0]
+        shutil.copy(file, tmp_path / f"me{file.suffix}")
+    words = ["--student", "results/models/recola_av/pknot", tmp_path, "--fold", "1", "--out", tmp_path / "said.csv"]
+    done = clone.run(sys.executable, "-m", "benchmark", "predict", *map(str, words))
+    assert done.returncode == 0 and done.stdout.startswith("trained on SYNTHETIC recordings"), done.stderr
+    found = pd.read_csv(tmp_path / "said.csv").set_index("start_s").arousal
+    expected = pd.Series(said.set_index("clip_id").prediction.loc[own.index].to_numpy(), own.start_s)
+    assert len(expected) > 1
+    pd.testing.assert_series_equal(found.loc[expected.index], expected, check_names=False, check_dtype=False, atol=2e-6)
 
 
 def test_git_sees_no_output(clone):

@@ -1,5 +1,6 @@
 """From recordings to feature tables: what breaks is absent with a reason, and nothing else changes."""
 
+import json
 import shutil
 
 import numpy as np
@@ -149,6 +150,20 @@ def test_shards_are_kept_until_a_recording_or_an_option_changes(copy, tmp_path):
     np.testing.assert_array_equal(first, again)
     flat_ecg(copy / biovid.read(copy, OPTIONS).clips.biosignal[0])
     assert [count.computed for count in extract(copy, "biosignal", tmp_path / "out")[2]] == [5, 0]
+
+
+def test_the_features_tell_how_to_extract_the_same_again(recordings, tmp_path):
+    extract(recordings, "biosignal", tmp_path, biovid.SUBJECTS[0])
+    names, channels = (
+        json.loads((tmp_path / "names.json").read_text()),
+        biovid.modalities(OPTIONS)["biosignal"].channels,
+    )
+    extractor = plugins.load("features", names["extractor"])
+    options = extractor.Options(**names["options"])
+    assert names["extractor"] == "biosignal" and names["version"] == extractor.VERSION and names["segments"] == 10
+    assert tuple(names["channels"]) == channels and options == extractor.Options()
+    defined = extractor.definitions(channels, options)
+    assert (list(names["segment"]), list(names["clip"])) == (list(defined.segment), list(defined.clip))
 
 
 def test_a_half_written_shard_is_made_anew(copy, tmp_path):

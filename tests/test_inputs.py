@@ -96,3 +96,31 @@ def test_absent_features_stay_missing_numbers(dataset):
 def test_segments_that_were_not_measured_do_not_count():
     packed = np.array([[[1.0], [np.nan], [3.0], [np.nan]]], np.float32)
     np.testing.assert_allclose(inputs.pool(packed, 1), [[2.0, 1.0]])
+
+
+def clips_at(*spans: tuple[str, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(spans, columns=["recording_id", "start_s", "end_s"])
+
+
+@pytest.mark.parametrize(
+    "clips, expected",
+    [
+        (clips_at(("a", 0, 6), ("a", 9, 15), ("b", 3, 9), ("b", 6, 12)), {"length_s": 6, "hop_s": 3}),
+        (clips_at(("a", 0, np.inf), ("b", 0, np.inf)), None),
+        (clips_at(("a", 0, 5.5), ("b", 0, 5.5)), None),  # a clip of each recording is no window of it
+        (clips_at(("a", 0, 5), ("a", 5, 12)), None),
+    ],
+)
+def test_windows_are_equal_stretches_of_longer_recordings(clips, expected):
+    assert inputs.windows(clips) == expected
+
+
+def test_what_a_student_is_told_of_its_inputs_is_what_they_were(dataset):
+    clips = pd.read_parquet(dataset / "clips.parquet").assign(start_s=0.0, end_s=np.inf)
+    clips.to_parquet(dataset / "clips.parquet")
+    source = json.loads((dataset / "source.json").read_text()) | {"dataset": "made_up"}
+    (dataset / "source.json").write_text(json.dumps(source))
+    found = inputs.about(dataset, ("vision",))
+    assert found["data"] == {"dataset": "made_up", "provenance": "synthetic", "clips": 4, "subjects": 3}
+    assert found["windows"] is None
+    assert found["features"] == {"vision": json.loads((dataset / "vision.json").read_text())}

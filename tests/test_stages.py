@@ -13,11 +13,12 @@ from conftest import MASKS, small_cell
 from test_params import SHIPPED
 
 from benchmark import cell as cells
-from benchmark import checkpoints
+from benchmark import checkpoints, deployment
 from benchmark import teacher as teachers
 from benchmark.files import write_json
 from benchmark.params import Method
 from benchmark.report import leaderboard
+from benchmark.types import Refused
 from pipelines import distill, evaluate, plan, stage, teacher
 
 METHODS = {
@@ -48,10 +49,11 @@ def folder(tmp_path_factory):
         for name, method in METHODS.items():
             write_json(stage.PLAN / "methods" / "made_up" / f"{name}.json", plan.method_entry(method, name))
         dropped = {"remarks": 0, "without_prevalent": 0, "incomplete": 0}
-        source = {"provenance": "synthetic", "dropped": dropped, "extractors": {}}
+        source = {"dataset": "made_up", "provenance": "synthetic", "dropped": dropped, "extractors": {}}
         write_json(stage.INPUTS / "made_up" / "source.json", source)
         packed_features(stage.INPUTS / "made_up", len(small_cell().table.clip_id))
         teacher.main("made_up")
+        describe_inputs(stage.INPUTS / "made_up")
         for name in METHODS:
             distill.main("made_up", name)
     return folder
@@ -90,6 +92,19 @@ def lose(name: str, *replicas: int) -> None:
     checkpoints.save(TASK / name, state, card)
 
 
+def describe_inputs(folder: Path) -> None:
+    """What the inputs stage writes beside the arrays, for students to be used without them."""
+    table = small_cell().table
+    clips = {"clip_id": table.clip_id, "recording_id": table.clip_id, "subject_id": table.subject_id}
+    pd.DataFrame(clips).assign(start_s=0.0, end_s=5.5).to_parquet(folder / "clips.parquet")
+    for name, x in table.x.items():
+        path = folder / f"{name}.json"
+        names = {"segment": {}, "clip": {f"{name}_{number}": "made up" for number in range(x.shape[1])}}
+        names = json.loads(path.read_text()) if path.exists() else names
+        recipe = {"extractor": name, "version": 1, "versions": {}, "channels": [], "segments": 10, "options": {}}
+        write_json(path, names | recipe)
+
+
 def evaluated() -> dict[str, dict]:
     evaluate.main("made_up")
     return {path.stem: json.loads(path.read_text()) for path in (stage.RECORDS / "made_up").glob("*.json")}
@@ -111,6 +126,28 @@ def test_every_weight_that_was_tried_is_in_the_card_and_the_chosen_curves_are_ke
         tried = pd.read_csv(TASK / "kd" / f"curves_{own['factor']:g}.csv")
         pair = (table[table.fold == own["fold"]].value.sort_values().tolist() for table in (curves, tried))
         assert next(pair) == next(pair)
+
+
+def test_students_can_be_rebuilt_from_their_folders_alone_and_have_a_page(project):
+    cell = small_cell()
+    for name in ("kd", "pknot"):
+        found = deployment.load(TASK / name)
+        assert found.replicas == cell.replicas and found.takes == {"vision": "vision"} and found.synthetic
+        assert found.card["data"] == {"dataset": "made_up", "provenance": "synthetic", "clips": 144, "subjects": 12}
+        assert (TASK / name / "README.md").read_text().startswith(f"# SYNTHETIC made_up: {name}\n")
+    with pytest.raises(Refused, match="clean_labels could not be run: labels: clean needs synthetic"):
+        deployment.load(TASK / "clean_labels")
+    assert "could not be run" in (TASK / "clean_labels" / "README.md").read_text()
+    with pytest.raises(Refused, match="holds teacher, not a student"):
+        deployment.load(TASK / "teacher")
+
+
+def test_a_replica_that_diverged_does_not_take_part_in_predictions(project):
+    lose("kd", 3)
+    found = deployment.load(TASK / "kd")
+    assert len(found.networks) == 5 and found.left_out == ["fold 1, seed 1: diverged in epoch 1"]
+    with pytest.raises(Refused, match="no replica with weights"):
+        deployment.load(TASK / "kd", fold=1, seed=1)
 
 
 def test_models_without_trouble_are_scored_on_every_seed(project):
