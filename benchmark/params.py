@@ -242,12 +242,12 @@ class Params(Section):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
         for name, study in self.studies.items():
             require(study.task, self.tasks, f"studies.{name}.task")
-            for method in study.methods:
+            for method in study.compared:
                 require(method, self.methods, f"studies.{name}.methods")
             for method in study.against:
-                require(method, study.methods, f"studies.{name}.against")
+                require(method, study.compared, f"studies.{name}.against")
         compared = {"suite": self.suite.methods, "validation": self.validation.methods}
-        compared |= {f"studies.{name}": study.methods for name, study in self.studies.items()}
+        compared |= {f"studies.{name}": study.compared for name, study in self.studies.items()}
         for where, methods in compared.items():
             if "prevalent_only" not in methods:
                 raise ValueError(

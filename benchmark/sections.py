@@ -54,11 +54,33 @@ class Degradation(Section):
         return self
 
 
+class Factor(Section):
+    """One choice inside a method, and methods in which it is made differently."""
+
+    option: str  # where it stands: <term>.<option> or a key of the method; the values are read from the methods
+    methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
+
+
 class Study(Section):
     """Methods compared over people who are drawn for this alone, again and again."""
 
     task: str
     methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
     against: list[str] = []  # methods that others are compared with, beside prevalent_only
+    default: str | None = None  # the method from which each factor departs, one at a time
+    factors: dict[str, Factor] = {}
     populations: Annotated[int, Field(ge=2)] = 10
     first: int  # seed of the first population; the others follow
+
+    @property
+    def compared(self) -> list[str]:
+        """All of its methods, those of its factors too, each once."""
+        return list(dict.fromkeys([*self.methods, *(name for own in self.factors.values() for name in own.methods)]))
+
+    @model_validator(mode="after")
+    def consistent(self):
+        for name, factor in self.factors.items():
+            if self.default not in factor.methods:
+                asked = f"default is {self.default!r}" if self.default else "default is missing"
+                raise ValueError(f"{asked}: factors.{name} departs from one of {', '.join(factor.methods)}; name it")
+        return self
