@@ -79,7 +79,8 @@ def summarise(task: str, names: list[str]) -> None:
     """Headline scores for `dvc metrics` and `dvc plots`."""
     found = records.load(stage.RECORDS, [task], names)
     scores, provenance = leaderboard.headline_scores(list(found.values())), found[task, names[0]]["provenance"]
-    write_json(stage.RESULTS / "metrics" / f"{task}.json", {provenance: scores})
+    # the task stands in the names too: DVC shows names alone where they differ between files
+    write_json(stage.RESULTS / "metrics" / f"{task}.json", {task: {provenance: scores}})
     (stage.RESULTS / "plots").mkdir(parents=True, exist_ok=True)
     bars = pd.DataFrame(
         [(f"{name} ({provenance})", score) for name, score in scores.items()], columns=["method", "score"]

@@ -133,7 +133,7 @@ def test_a_model_without_any_seed_left_is_shown_with_its_reason(project):
     assert not (stage.PREDICTIONS / "made_up" / "pknot.parquet").exists()
     table = leaderboard.rows(list(found.values()))
     assert table[table.method == "pknot"].reason.tolist() == [found["pknot"]["reason"]]
-    assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["synthetic"]
+    assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["made_up"]["synthetic"]
 
 
 @pytest.mark.parametrize("lost", ["prevalent_only", "teacher"])
