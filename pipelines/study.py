@@ -41,7 +41,7 @@ def main(name: str) -> None:
     page = studies.markdown(name, study, results, confidence)
     if levels:
         page += "\n" + sensitivity.markdown(study, results, levels, confidence)
-        sensitivity.figure(name, study, results, levels, folder)
+        sensitivity.figure(name, study, results, levels, confidence, folder)
     (folder / f"{name}.md").write_text(page)
     studies.figure(name, study, results, folder / f"{name}.png")
     print(f"results/studies/{name}.md: {len(study.compared)} methods over {study.populations} populations")

@@ -125,10 +125,10 @@ def test_the_grid_is_drawn_and_written_with_gaps_that_say_so(shipped, tmp_path):
     assert len(lines) == sum(map(len, levels.values())) and "nan" not in page
     assert [cells[3] for cells in lines if cells[2] == "`kdot_w2`"] == ["no score"]
     assert "| weight (`kdot.weight`) | 0.6 (default) | `kdot` |" in page
-    assert "all (also other: kdot.weight)" in page
+    assert "all (differs also in kdot.weight)" in page
     assert "no score" in studies.markdown("ablation", asked, results, 0.95)
     for folder in ("once", "again"):
-        sensitivity.figure("ablation", asked, results, levels, tmp_path / folder)
+        sensitivity.figure("ablation", asked, results, levels, 0.95, tmp_path / folder)
     for name in ("ablation_grid.svg", "ablation_grid.png"):
         drawn = (tmp_path / "once" / name).read_bytes()
         assert len(drawn) > 10_000 and drawn == (tmp_path / "again" / name).read_bytes()

@@ -43,7 +43,7 @@ def markdown(study: Study, results: dict, levels: dict[str, list[Level]], confid
 
 def said(level: Level) -> str:
     """A level in the table: its value, and what else is not as in the default."""
-    more = " (default)" if level.default else f" (also other: {', '.join(level.beside)})" if level.beside else ""
+    more = " (default)" if level.default else f" (differs also in {', '.join(level.beside)})" if level.beside else ""
     return shown(level.value) + more
 
 
@@ -51,7 +51,9 @@ def shown(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def figure(name: str, study: Study, results: dict, levels: dict[str, list[Level]], folder: Path) -> None:
+def figure(
+    name: str, study: Study, results: dict, levels: dict[str, list[Level]], confidence: float, folder: Path
+) -> None:
     """<name>_grid.png and .svg: a panel per factor with differences to prevalent_only, levels in order.
 
     The zero line is prevalent_only, the dashed one kd; a filled square is the default.
@@ -76,7 +78,9 @@ def figure(name: str, study: Study, results: dict, levels: dict[str, list[Level]
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     number = results["power"]["populations"]
     figure.suptitle(
-        f"SYNTHETIC recordings: study {name} of {study.task}, one factor at a time, {number} populations", fontsize=11
+        f"SYNTHETIC recordings: study {name} of {study.task}, one factor at a time\n"
+        f"{confidence:.0%} t intervals over {number} populations",
+        fontsize=11,
     )
     folder.mkdir(parents=True, exist_ok=True)
     # no date, version or random name in the files: equal results give equal bytes
@@ -103,6 +107,7 @@ def panel(axes, levels: list[Level], found: dict[str, dict | None]) -> None:
     names = [shown(level.value) + ("" if found.get(level.method) else "\nno score") for level in levels]
     axes.set_xticks(at, names, fontsize=9)
     axes.minorticks_off()
+    axes.margins(x=0.1)
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -121,5 +126,5 @@ def style(level: Level) -> dict:
         return {"color": "black", "marker": "s", "markersize": 7, "label": f"{level.method} (default)"}
     hollow = {"color": COLOURS[0], "markerfacecolor": "white", "markersize": 6}
     if level.beside:
-        return hollow | {"marker": "^", "label": "other in more than this (see table)"}
-    return hollow | {"marker": "o", "label": "other in this alone"}
+        return hollow | {"marker": "^", "label": "differs from it in more (see table)"}
+    return hollow | {"marker": "o", "label": "differs from it in this alone"}
