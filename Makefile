@@ -1,5 +1,6 @@
 # make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
-# make validate: what is known beforehand, found again · make power, make ablation: studies over fresh populations
+# make validate: what is known beforehand, found again · make power, make ablation, make formulations: studies
+# over fresh populations
 # make bench: speed
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -8,7 +9,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: setup repro test ui data validate bench power ablation lock
+.PHONY: setup repro test ui data validate bench power ablation formulations lock
 
 setup: .venv/ready
 
@@ -38,7 +39,7 @@ validate: setup
 bench: setup
 	python -m benchmark bench
 
-power ablation: setup # studies of params.yaml, over populations of their own
+power ablation formulations: setup # studies of params.yaml, over populations of their own
 	python -m pipelines.study $@
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA

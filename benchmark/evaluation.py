@@ -32,13 +32,20 @@ def subsets(cell: Cell) -> list[Scene]:
     return [Scene(own) for own in missing.listed(cell.task, options) if own.protocol == "subset"]
 
 
-def scenes(cell: Cell, folder: Path, options: Missing) -> list[Scene]:
-    """Every condition of a task, from the masks that its inputs carry. folder: data/inputs/<task>."""
-    found, order = [], teacher.modalities(cell)
-    for condition in missing.listed(cell.task, options):
-        if condition.gap:
+def scenes(cell: Cell, folder: Path, options: Missing, degraded: dict) -> list[Scene]:
+    """Every condition of a task, from the masks that its inputs carry. folder: data/inputs/<task>; degraded: as
+    inputs.degraded gives them; a modality that a degradation leaves as it is stays what was recorded."""
+    found, order, encoder = [], teacher.modalities(cell), cell.training.encoder
+    for condition in missing.listed(cell.task, options, degraded):
+        if condition.protocol == "degraded":
+            made = degraded[condition.name.removeprefix("degraded_")]
+            shaped = {name: inputs.reshaped(folder, name, packed, encoder) for name, (packed, _) in made.items()}
+            there = {name: torch.from_numpy(present) for name, (_, present) in made.items()}
+            replaced = {n: (v[None].to(cell.device), there[n][None].to(cell.device)) for n, v in shaped.items()}
+            found.append(Scene(condition, replaced=replaced))
+        elif condition.gap:
             starts = cell.table.masks[f"gap_{missing.percent(condition.rate)}"][..., order.index(condition.gap)]
-            values = inputs.gapped(folder, condition.gap, starts, condition.rate, cell.training.encoder)
+            values = inputs.gapped(folder, condition.gap, starts, condition.rate, encoder)
             present = cell.table.visible[condition.gap].expand(len(values), -1)
             found.append(Scene(condition, replaced={condition.gap: (values.to(cell.device), present)}))
         elif condition.protocol == "subset":

@@ -29,6 +29,7 @@ class Job(NamedTuple):
     extractor_options: Any
     channels: tuple[str, ...]
     segments: int
+    change: Any = None  # what is done to a recording before it is analysed, a degradation.Degrading
 
 
 class Counts(NamedTuple):
@@ -84,6 +85,8 @@ def header(job: Job) -> str:
         "clips": job.clips[["clip_id", "start_s", "end_s", "path"]].astype(str).values.tolist(),
         "recordings": recordings.hexdigest(),
     }
+    if job.change is not None:
+        made_from["change"] = job.change.made_from()
     return json.dumps(made_from, sort_keys=True)
 
 
@@ -111,6 +114,7 @@ def extract_recording(job: Job, recording_id: str, listed, clips: pd.DataFrame) 
     def analyse():
         source = Source(job.modality, recording_id, job.root, inside(job.root, listed))
         recording = plugins.load("datasets", job.layout).recording(source, job.dataset_options)
+        recording = recording if job.change is None else job.change(recording, recording_id)
         return extractor.analyse(recording, job.extractor_options)
 
     analysis, reason = attempt(analyse, job.kind)

@@ -55,8 +55,11 @@ class Film:
 
     def __iter__(self) -> Iterator[Frame]:
         cv2.setNumThreads(1)  # recordings are analysed side by side
-        yield from self._pictures() if isinstance(self.recording, Crops) else self._video()
-        if self.decoded == 0:
+        shown = False
+        for frame in self._pictures() if isinstance(self.recording, Crops) else self._video():
+            shown = True
+            yield frame
+        if not shown:
             raise Unusable("no frame of the video can be decoded")
 
     def _video(self) -> Iterator[Frame]:
@@ -75,7 +78,8 @@ class Film:
                 slot = int((time + 0.5 / fps) * self.rate)
                 if slot >= due:
                     done, picture = capture.retrieve()
-                    if done:
+                    picture = self._changed(self.decoded - 1, picture) if done else None
+                    if picture is not None:
                         due = slot + 1
                         yield _small(time, picture, self.recording.region)
         finally:
@@ -87,15 +91,19 @@ class Film:
         step = step if step > 0 else 1 / self.rate
         rate, due = min(self.rate, 1 / step), 0
         self.promised = len(times)
-        for time, path in zip(times.tolist(), self.recording.paths, strict=True):
+        for number, (time, path) in enumerate(zip(times.tolist(), self.recording.paths, strict=True)):
             slot = int((time + 0.5 * step) * rate)
             picture = _read(path) if slot >= due else None
+            picture = picture if picture is None else self._changed(number, picture)
             if picture is not None:
                 yield from (Frame(missing / rate, None) for missing in range(due, slot))
                 due = slot + 1
                 yield _small(time, picture, (0.0, 1.0))
             self.decoded, self.seconds = self.decoded + (slot < due), time + step
         self.duration = self.seconds
+
+    def _changed(self, number: int, picture: np.ndarray) -> np.ndarray | None:
+        return picture if self.recording.change is None else self.recording.change(number, picture)
 
 
 def follow(film: Film) -> Iterator[Tracked]:

@@ -102,6 +102,21 @@ def rows_of(folder: Path, clip_ids: pd.Series) -> tuple[np.ndarray, np.ndarray, 
     return packed[rows], index.present.to_numpy()[rows], json.loads((folder / "names.json").read_text())
 
 
+def degraded(task: Task, folder: Path, root: Path) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Per degradation and modality what `rows_of` gives of the task's clips: features and presence, packed.
+
+    folder: data/inputs/<task>, whose clips give the order; root: data/degraded. A modality that a degradation leaves
+    as it is has no entry, nor has any where it changes no modality of the task.
+    """
+    clip_ids, own = pd.read_parquet(folder / "clips.parquet", columns=["clip_id"]).clip_id, root / task.dataset
+    made = json.loads((own / "degradations.json").read_text())
+    modalities = (*task.prevalent, *task.privileged)
+    return {
+        name: {part: rows_of(own / name / part, clip_ids)[:2] for part in modalities if part in made[name]}
+        for name in made
+    }
+
+
 def load(task: Task, folder: Path, encoder: str) -> Table:
     """The inputs of a task as its networks read them. folder: data/inputs/<task>."""
     clips = pd.read_parquet(folder / "clips.parquet")
@@ -133,6 +148,11 @@ def recorded(folder: Path, modality: str) -> tuple[np.ndarray, int]:
 def shaped(packed: np.ndarray, segment: int, encoder: str) -> Tensor:
     """Packed features as an encoder reads them: (N, ...) float32."""
     return torch.from_numpy((pool if encoder == "pooled" else unfold)(packed, segment))
+
+
+def reshaped(folder: Path, modality: str, packed: np.ndarray, encoder: str) -> Tensor:
+    """Other packed features of a modality, as its encoder reads them."""
+    return shaped(packed, recorded(folder, modality)[1], encoder)
 
 
 def gapped(folder: Path, modality: str, starts: np.ndarray, share: float, encoder: str) -> Tensor:

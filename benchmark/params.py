@@ -8,6 +8,7 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from benchmark.schema import BadParams, Positive, Section, Share, check, distinct, require
+from benchmark.sections import Degradation, Study, folders
 
 
 def auto_or_positive(value: Any) -> str | int:
@@ -22,6 +23,7 @@ class Suite(Section):
     datasets: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
     tasks: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
     methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
+    degradations: Annotated[list[str], AfterValidator(distinct)] = []
 
 
 class Runtime(Section):
@@ -213,16 +215,6 @@ class Tracking(Section):
     experiment: str
 
 
-class Study(Section):
-    """Methods compared over people who are drawn for this alone, again and again."""
-
-    task: str
-    methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
-    against: list[str] = []  # methods that others are compared with, beside prevalent_only
-    populations: Annotated[int, Field(ge=2)] = 10
-    first: int  # seed of the first population; the others follow
-
-
 class Params(Section):
     whole: ClassVar[bool] = True
     suite: Suite
@@ -239,6 +231,7 @@ class Params(Section):
     validation: Validation
     tracking: Tracking
     studies: dict[str, Study] = {}
+    degradations: Annotated[dict[str, Degradation], AfterValidator(folders)] = {}
 
     @model_validator(mode="after")
     def names_exist(self):
@@ -246,6 +239,8 @@ class Params(Section):
         for kind, entries in known.items():
             for name in getattr(self.suite, kind):
                 require(name, entries, f"suite.{kind}")
+        for name in self.suite.degradations:
+            require(name, self.degradations, "suite.degradations")
         for name in self.validation.methods:
             require(name, self.methods, "validation.methods")
             if self.methods[name].labels == "clean":
@@ -263,12 +258,12 @@ class Params(Section):
             raise ValueError(f"methods: {', '.join(taken)}: this name is taken by the teacher, its T-Net or a control")
         for name, study in self.studies.items():
             require(study.task, self.tasks, f"studies.{name}.task")
-            for method in study.methods:
+            for method in study.compared:
                 require(method, self.methods, f"studies.{name}.methods")
             for method in study.against:
-                require(method, study.methods, f"studies.{name}.against")
+                require(method, study.compared, f"studies.{name}.against")
         compared = {"suite": self.suite.methods, "validation": self.validation.methods}
-        compared |= {f"studies.{name}": study.methods for name, study in self.studies.items()}
+        compared |= {f"studies.{name}": study.compared for name, study in self.studies.items()}
         for where, methods in compared.items():
             if "prevalent_only" not in methods:
                 raise ValueError(

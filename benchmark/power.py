@@ -22,17 +22,22 @@ def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict
     """{"methods": a row per method over the populations, "power": what one population, and all of them, can show}."""
     scores = rows.pivot(index="population", columns="method", values="score")
     names = [name for name in rows.method.unique() if name != "prevalent_only"]
-    found = [{"method": "prevalent_only", "score": float(scores.prevalent_only.mean())}]
+    found = [{"method": "prevalent_only", "score": mean(scores.prevalent_only)}]
     for name in names:
-        entry = {"method": name, "score": float(scores[name].mean())}
+        entry = {"method": name, "score": mean(scores[name])}
         for other in dict.fromkeys(["prevalent_only", *against]):
-            if other != name:
-                entry[f"to_{other}"] = paired(scores[name] - scores[other], confidence)
+            if other != name and (both := (scores[name] - scores[other]).dropna()).size > 1:
+                entry[f"to_{other}"] = paired(both, confidence)
         found.append(entry)
     measures = rows.groupby("method")[[name for name in GEOMETRY if name in rows]].mean()
     for entry in found:
         entry |= {name: float(value) for name, value in measures.loc[entry["method"]].items() if np.isfinite(value)}
-    return {"metric": rows.metric[0], "methods": found, "power": curves(rows, scores, names, confidence)}
+    return {"metric": rows.metric.dropna().iloc[0], "methods": found, "power": curves(rows, scores, names, confidence)}
+
+
+def mean(values: pd.Series) -> float | None:
+    """Over the populations in which a method has a score; None where there is none."""
+    return float(values.mean()) if values.notna().any() else None
 
 
 def paired(differences: pd.Series, confidence: float) -> dict:
@@ -43,8 +48,8 @@ def paired(differences: pd.Series, confidence: float) -> dict:
     error = values.std(ddof=1) / np.sqrt(len(values))
     reach = t.ppf((1 + confidence) / 2, len(values) - 1) * error
     p = float(ttest_1samp(values, 0).pvalue) if error > 0 else 1.0
-    mean = float(values.mean())
-    return {"mean": mean, "low": mean - reach, "high": mean + reach, "p": p, "above": int((values > 0).sum()),
+    middle = float(values.mean())
+    return {"mean": middle, "low": middle - reach, "high": middle + reach, "p": p, "above": int((values > 0).sum()),
             "populations": len(values)}  # fmt: skip
 
 
@@ -52,7 +57,7 @@ def curves(rows: pd.DataFrame, scores: pd.DataFrame, names: list[str], confidenc
     """Power against the size of a true difference: of one population by its subjects, of all by their spread."""
     students = [name for name in names if name != "teacher"]
     within = float(rows[rows.method.isin(students)].error.median())
-    spread = float(np.median([(scores[name] - scores.prevalent_only).std(ddof=1) for name in students]))
+    spread = float(np.nanmedian([(scores[name] - scores.prevalent_only).std(ddof=1) for name in students]))
     grid = np.linspace(0, 6 * within, 61)
     one, every = single(grid, within, confidence), several(grid, spread, len(scores), confidence)
     return {

@@ -1,5 +1,6 @@
 """The vocabulary: what flows between datasets, extractors, models and the protocol."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +43,15 @@ class Source(NamedTuple):
     path: Path  # file or folder, below root
 
 
+Change = Callable[[int, np.ndarray], np.ndarray | None]  # of a frame, by its number; None where it is lost
+
+
 class Video(NamedTuple):
     """A video file; decoding is left to the extractor, which streams it."""
 
     path: Path
     region: tuple[float, float] = (0.0, 1.0)  # left and right edge of where the face is, fractions of the width
+    change: Change | None = None  # what happens to a frame after decoding; only degraded recordings have one
 
 
 class Crops(NamedTuple):
@@ -54,6 +59,7 @@ class Crops(NamedTuple):
 
     paths: tuple[Path, ...]  # in the order of time
     times: tuple[float, ...]  # s from the start of the video
+    change: Change | None = None
 
 
 class Audio(NamedTuple):

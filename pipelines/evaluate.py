@@ -8,7 +8,7 @@ import pandas as pd
 from torch import Tensor
 
 from benchmark import cell as cells
-from benchmark import controls, embeddings, evaluation, geometry, missing, records, scores, teacher, train
+from benchmark import controls, embeddings, evaluation, geometry, inputs, missing, records, scores, teacher, train
 from benchmark.files import write_json
 from benchmark.progress import progress
 from benchmark.report import leaderboard
@@ -22,7 +22,8 @@ def main(task: str) -> None:
     for folder in (stage.PREDICTIONS / task, stage.RECORDS / task):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    scenes = evaluation.scenes(cell, stage.INPUTS / task, params.missing)
+    degraded = inputs.degraded(spec, stage.INPUTS / task, stage.DEGRADED)
+    scenes = evaluation.scenes(cell, stage.INPUTS / task, params.missing, degraded)
     rows = embeddings.clips(cell)
     joint, seen = said_by_teachers(cell, models, rows)
     cards, tables = {}, {}
@@ -46,7 +47,7 @@ def main(task: str) -> None:
     source = json.loads((stage.INPUTS / task / "source.json").read_text())
     shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
     shared |= {"identity": controls.identity(cell)}
-    entries, listed = {}, missing.listed(spec, params.missing)
+    entries, listed = {}, missing.listed(spec, params.missing, params.suite.degradations)
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
@@ -101,7 +102,8 @@ def summarise(task: str, names: list[str]) -> None:
     """Headline scores for `dvc metrics` and `dvc plots`."""
     found = records.load(stage.RECORDS, [task], names)
     scores, provenance = leaderboard.headline_scores(list(found.values())), found[task, names[0]]["provenance"]
-    write_json(stage.RESULTS / "metrics" / f"{task}.json", {provenance: scores})
+    # the task stands in the names too: DVC shows names alone where they differ between files
+    write_json(stage.RESULTS / "metrics" / f"{task}.json", {task: {provenance: scores}})
     (stage.RESULTS / "plots").mkdir(parents=True, exist_ok=True)
     bars = pd.DataFrame(
         [(f"{name} ({provenance})", score) for name, score in scores.items()], columns=["method", "score"]

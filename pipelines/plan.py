@@ -25,9 +25,9 @@ def main() -> None:
         task = params.tasks[name]
         digest = plugins.digest("metrics", stats.headline(task))
         write_json(stage.PLAN / "tasks" / f"{name}.json", task.model_dump(exclude={"methods"}) | {"digest": digest})
-        own = {key: method_entry(method, f"tasks.{name}.methods.{key}") for key, method in task.methods.items()}
+        own = methods_of(name, params)
         for method in params.suite.methods:
-            write_json(stage.PLAN / "methods" / name / f"{method}.json", own.get(method, methods[method]))
+            write_json(stage.PLAN / "methods" / name / f"{method}.json", own[method])
     report(params)
 
 
@@ -99,6 +99,13 @@ def method_entry(method, where: str) -> dict:
         "terms": {name: options.model_dump() for name, options in chosen.items()},
         "digests": {name: plugins.digest("losses", name) for name in chosen},
     }
+
+
+def methods_of(task: str, params: Params) -> dict[str, dict]:
+    """All methods as a task trains them, planned; its own stand in the place of the common ones."""
+    own = params.tasks[task].methods
+    where = {name: f"tasks.{task}.methods.{name}" if name in own else f"methods.{name}" for name in params.methods}
+    return {name: method_entry(method, where[name]) for name, method in (params.methods | own).items()}
 
 
 def check_extractors(params: Params) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark import power, records
+from benchmark import grid, power, records
 from benchmark.files import write_json
 from benchmark.params import Params, Study
 from benchmark.progress import progress
-from benchmark.report import studies
+from benchmark.report import sensitivity, studies
 from benchmark.schema import BadParams, nearest
-from pipelines import stage
+from pipelines import plan, stage
 
 FOLDER = stage.DATA / "studies"
 PROJECT = ("benchmark", "pipelines", "dvc.yaml", "pyproject.toml")
@@ -26,20 +26,34 @@ def main(name: str) -> None:
     if name not in params.studies:
         raise BadParams(f"params.yaml: studies: there is no {name!r}{nearest(name, params.studies)}")
     study, found = params.studies[name], []
-    print(f"{name}: {study.populations} populations, {len(study.methods)} methods on {study.task}", flush=True)
+    levels = levels_of(name, params)
+    print(f"{name}: {study.populations} populations, {len(study.compared)} methods on {study.task}", flush=True)
     for seed in progress(range(study.first, study.first + study.populations), study.populations, name):
         folder = FOLDER / f"{study.task}_{seed}"
         copy(folder, alone(params, study, seed))
         repro(folder)
         found.append(summary(folder / stage.RECORDS, study, seed))
     rows = pd.concat(found, ignore_index=True)
-    results = power.summarise(rows, study.against, params.evaluation.confidence)
-    folder = stage.RESULTS / "studies"
+    confidence, folder = params.evaluation.confidence, stage.RESULTS / "studies"
+    results = power.summarise(rows, [*study.against, *filter(None, [study.default])], confidence)
     told = rows.astype(object).where(rows.notna(), None).to_dict("records")
     write_json(folder / f"{name}.json", {"study": study.model_dump(), "rows": told} | results)
-    (folder / f"{name}.md").write_text(studies.markdown(name, study, results, params.evaluation.confidence))
+    page = studies.markdown(name, study, results, confidence)
+    if levels:
+        page += "\n" + sensitivity.markdown(study, results, levels, confidence)
+        sensitivity.figure(name, study, results, levels, confidence, folder)
+    (folder / f"{name}.md").write_text(page)
     studies.figure(name, study, results, folder / f"{name}.png")
-    print(f"results/studies/{name}.md: {len(study.methods)} methods over {study.populations} populations")
+    print(f"results/studies/{name}.md: {len(study.compared)} methods over {study.populations} populations")
+
+
+def levels_of(name: str, params: Params) -> dict[str, list[grid.Level]]:
+    """The levels of a study's factors; BadParams where a method has no such option."""
+    study = params.studies[name]
+    try:
+        return grid.levels(study, plan.methods_of(study.task, params))
+    except ValueError as error:
+        raise BadParams(f"params.yaml: studies.{name}.{error}") from None
 
 
 def alone(params: Params, study: Study, seed: int) -> Params:
@@ -49,7 +63,7 @@ def alone(params: Params, study: Study, seed: int) -> Params:
     dataset.source = "synthetic"
     found.populations[dataset.population].seed = seed
     found.suite.datasets, found.suite.tasks = [found.tasks[study.task].dataset], [study.task]
-    found.suite.methods = study.methods
+    found.suite.methods, found.suite.degradations = study.compared, []
     return found
 
 
@@ -89,7 +103,7 @@ def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess:
 def summary(folder: Path, study: Study, seed: int) -> pd.DataFrame:
     """A row per method: its headline score, and its difference to prevalent_only with interval, in one population."""
     rows = []
-    for (_, method), record in records.load(folder, [study.task], ["teacher", *study.methods]).items():
+    for (_, method), record in records.load(folder, [study.task], ["teacher", *study.compared]).items():
         rows.append({"population": seed, "method": method} | studies.row(record))
     return pd.DataFrame(rows)
 

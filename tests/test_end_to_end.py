@@ -29,8 +29,11 @@ class Clone:
                 shutil.copy(ROOT / name, folder / name)
         (folder / "dvc.lock").unlink(missing_ok=True)
         self.git("init", "-q")
+        self.commit("clone")
+
+    def commit(self, message: str) -> None:
         self.git("add", "-A")
-        self.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")
+        self.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         return subprocess.run(
@@ -43,9 +46,9 @@ class Clone:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
         return subprocess.run(words, cwd=self.folder, env=clean | {"PATH": path}, capture_output=True, text=True)
 
-    def repro(self) -> set[str]:
-        """Stages that `dvc repro` ran."""
-        done = self.run("dvc", "repro")
+    def repro(self, *words: str) -> set[str]:
+        """Stages that `dvc repro`, or another command of DVC, ran."""
+        done = self.run("dvc", *(words or ("repro",)))
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
 
@@ -74,13 +77,17 @@ def clone(tmp_path_factory):
     made = Clone(tmp_path_factory.mktemp("clone"))
     made.edit(make_small)
     made.first = made.repro()
+    made.board = (made.folder / "results" / "leaderboard.csv").read_bytes()
     return made
+
+
+ENDS = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
 
 
 def test_the_first_repro_runs_every_stage(clone):
     cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
     of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
-    of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features")}
+    of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features", "degrade")}
     parts = {f"check@{part}" for part in ("simulations", "statistics", "transport", "terms", "views")}
     assert clone.first == cells | of_tasks | of_datasets | parts | {"plan", "report", "track", "validate"}
 
@@ -145,16 +152,34 @@ def test_dvc_shows_metrics_and_plots(clone):
     assert "headline score of biovid_level" in page and "biovid_level.png" in page
 
 
-def test_later_repros_run_only_what_changed(clone):
-    before = (clone.folder / "results" / "leaderboard.csv").read_bytes()
-    assert clone.repro() == set()
-    ends = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
+def test_an_experiment_runs_one_method_again_and_stands_beside_the_committed_results(clone):
+    """As the README shows it: dvc.lock is committed first, so that DVC knows the results of HEAD."""
+    clone.commit("results")
+    ran = clone.repro("exp", "run", "-S", "methods.kd.terms.kd.weight=0.5", "-n", "half")
+    assert ran == ENDS | {"check@views", "validate"} | {f"distill@{task}-kd" for task in TASKS}
 
-    clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.5))
-    assert clone.repro() == ends | {"check@views", "validate"} | {f"distill@{task}-kd" for task in TASKS}
+    differ = json.loads(clone.run("dvc", "metrics", "diff", "--json").stdout)
+    names = {name for metrics in differ.values() for name in metrics}
+    assert names and names <= {f"{task}.synthetic.kd" for task in TASKS}
+    assert all(own["diff"] == own["new"] - own["old"] for metrics in differ.values() for own in metrics.values())
+
+    shown = clone.run("dvc", "exp", "show", "--only-changed", "--drop", "results|data", "--csv").stdout
+    rows = {row["Experiment"] or row["rev"]: row for row in csv.DictReader(shown.splitlines())}
+    assert set(rows["half"]) == {"Experiment", "rev", "typ", "Created", "methods.kd.terms.kd.weight"} | names
+    assert {name: row["methods.kd.terms.kd.weight"] for name, row in rows.items()} == {
+        "workspace": "0.5", "half": "0.5", clone.git("branch", "--show-current").strip(): "0.9"
+    }  # fmt: skip
+
+    assert clone.run("dvc", "plots", "diff", "HEAD", "half").returncode == 0
+    page = (clone.folder / "dvc_plots" / "index.html").read_text()
+    assert '"rev": "HEAD"' in page and '"rev": "half"' in page and "half_results_figures_biovid_level.png" in page
+
+
+def test_later_repros_run_only_what_changed(clone):
+    assert clone.repro() == set()
 
     clone.edit(lambda params: params["suite"]["methods"].append("kdot"))
-    assert clone.repro() == ends | {f"distill@{task}-kdot" for task in TASKS}
+    assert clone.repro() == ENDS | {f"distill@{task}-kdot" for task in TASKS}
 
     clone.edit(lambda params: params["runtime"].update(workers=1))
     assert clone.repro() == set()
@@ -162,7 +187,7 @@ def test_later_repros_run_only_what_changed(clone):
     clone.edit(make_small)
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.9))
     clone.repro()
-    assert (clone.folder / "results" / "leaderboard.csv").read_bytes() == before
+    assert (clone.folder / "results" / "leaderboard.csv").read_bytes() == clone.board
 
 
 def test_a_new_loss_term_re_runs_no_cell(clone):

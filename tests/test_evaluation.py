@@ -79,7 +79,7 @@ def test_a_gap_and_nothing_else_is_in_its_scene(tmp_path, taught):
     for name in ("vision", "biosignal"):
         np.save(tmp_path / f"{name}.npy", rng.normal(size=(clips, 11, 3)).astype(np.float32))
         (tmp_path / f"{name}.json").write_text(json.dumps({"segment": ["a", "b"], "clip": ["c"]}))
-    found = {own.condition.name: own for own in evaluation.scenes(cell, tmp_path, MASKS)}
+    found = {own.condition.name: own for own in evaluation.scenes(cell, tmp_path, MASKS, {})}
     scene = found["gap_vision_30"]
     values, present = scene.replaced["vision"]
     assert list(scene.replaced) == ["vision"] and scene.condition.visible == ("vision",) and present.all()

@@ -196,7 +196,7 @@ def crops(folder: Path, frames: range, rate: float = 25.0) -> Crops:
 def test_gaps_between_crops_are_gaps_in_time(tmp_path):
     given = crops(tmp_path, range(0, 150))
     kept = [index for index in range(150) if not 50 <= index < 100]
-    film = Film(Crops(*(tuple(part[index] for index in kept) for part in given)), 5.0)
+    film = Film(Crops(*(tuple(part[index] for index in kept) for part in given[:2])), 5.0)
     found = list(follow(film))
     assert [round(item.frame.time, 2) for item in found] == pytest.approx(np.arange(30) / 5, abs=0.021)
     for item in found:

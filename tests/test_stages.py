@@ -52,6 +52,7 @@ def folder(tmp_path_factory):
         source = {"dataset": "made_up", "provenance": "synthetic", "dropped": dropped, "extractors": {}}
         write_json(stage.INPUTS / "made_up" / "source.json", source)
         packed_features(stage.INPUTS / "made_up", len(small_cell().table.clip_id))
+        write_json(stage.DEGRADED / "made_up" / "degradations.json", {})
         teacher.main("made_up")
         describe_inputs(stage.INPUTS / "made_up")
         for name in METHODS:
@@ -213,7 +214,7 @@ def test_a_model_without_any_seed_left_is_shown_with_its_reason(project):
     assert not (stage.PREDICTIONS / "made_up" / "pknot.parquet").exists()
     table = leaderboard.rows(list(found.values()))
     assert table[table.method == "pknot"].reason.tolist() == [found["pknot"]["reason"]]
-    assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["synthetic"]
+    assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["made_up"]["synthetic"]
 
 
 @pytest.mark.parametrize("lost", ["prevalent_only", "teacher"])

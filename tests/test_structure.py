@@ -13,7 +13,7 @@ from benchmark.params import Params
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SOURCES = sorted(path for folder in ("benchmark", "pipelines") for path in (ROOT / folder).rglob("*.py"))
-LEAVES = {"types", "schema", "params", "plugins", "seeds", "files", "progress"}
+LEAVES = {"types", "schema", "sections", "params", "plugins", "seeds", "files", "progress"}
 PLUGINS = ("datasets", "features", "losses", "metrics")
 
 

@@ -1,14 +1,19 @@
 """A study: the params of each of its populations, the project it is run in, and what it takes from records."""
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import yaml
 from test_params import SHIPPED
 from test_tracking import record
 
 from benchmark import params as choices
-from benchmark.report import studies
+from benchmark import power
+from benchmark.report import sensitivity, studies
 from benchmark.schema import BadParams
 from pipelines import study
 
@@ -56,3 +61,74 @@ def test_an_unknown_study_is_named(monkeypatch):
     monkeypatch.chdir(Path(SHIPPED).parent)
     with pytest.raises(BadParams, match="studies: there is no 'powr'; did you mean 'power'"):
         study.main("powr")
+
+
+def test_the_levels_of_the_grid_are_what_the_methods_say_and_depart_from_the_default_in_that_alone(shipped):
+    levels = study.levels_of("ablation", shipped)
+    assert list(levels) == ["k", "anchors", "epsilon", "weight", "T-Net", "coupling"]
+    assert [own.value for own in levels["k"]] == [5, 10, 30, 60, 120]
+    assert {own.value for own in levels["anchors"]} == {"dissimilar", "similar", "random", "shared", "all"}
+    assert {own.value for own in levels["T-Net"]} == {"none", "random", "mse", "mmd", "cosine"}
+    assert {own.value for own in levels["coupling"]} == {"ot", "identity", "index_aware"}
+    for factor, own in levels.items():
+        assert [level.method for level in own if level.default] == ["kdot"]
+        assert [level.method for level in own if level.beside] == (["all_anchors"] if factor == "anchors" else [])
+    assert levels["anchors"][-1].beside == ("kdot.weight",)
+
+
+def test_numbers_are_put_in_order_and_names_stay_as_listed(shipped):
+    asked = shipped.model_copy(deep=True)
+    for factor in asked.studies["ablation"].factors.values():
+        factor.methods.reverse()
+    levels = study.levels_of("ablation", asked)
+    assert [own.value for own in levels["epsilon"]] == [0.001, 0.01, 0.05, 0.25]
+    assert [own.value for own in levels["coupling"]] == ["index_aware", "identity", "ot"]
+
+
+def test_a_population_of_a_grid_runs_every_level_once_and_degrades_nothing(shipped):
+    shipped.suite.degradations = ["noisy"]
+    alone = study.alone(shipped, shipped.studies["ablation"], 3)
+    assert len(alone.suite.methods) == len(set(alone.suite.methods)) and alone.suite.degradations == []
+    assert {"prevalent_only", "kd", "kdot", "kdot_k5", "cosine_tnet", "kdot_index"} <= set(alone.suite.methods)
+    assert choices.Params.model_validate(alone.model_dump()).studies == shipped.studies
+
+
+@pytest.mark.parametrize(
+    "option, default, told",
+    [
+        ("kdot.kk", "kdot", "studies.ablation.factors.k: kdot_k5 has no option 'kdot.kk'; did you mean 'kdot.k'?"),
+        ("kdot.k", "kdott", "studies.ablation: default is 'kdott': factors.k departs from one of kdot_k5, kdot_k10"),
+        ("kdot.k", None, "studies.ablation: default is missing: factors.k departs from one of"),
+    ],
+)
+def test_a_mistake_in_a_grid_is_told(tmp_path, monkeypatch, option, default, told):
+    raw = yaml.safe_load(SHIPPED.read_text())
+    raw["studies"]["ablation"]["factors"]["k"]["option"] = option
+    raw["studies"]["ablation"]["default"] = default
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadParams, match=re.escape(told)):
+        study.main("ablation")
+
+
+def test_the_grid_is_drawn_and_written_with_gaps_that_say_so(shipped, tmp_path):
+    asked, levels = shipped.studies["ablation"], study.levels_of("ablation", shipped)
+    rng, rows = np.random.default_rng(0), []
+    for population in range(4):
+        for method in ["teacher", *asked.compared]:
+            score = np.nan if method == "kdot_w2" else 0.4 + 0.02 * rng.normal()
+            rows.append({"population": population, "method": method, "score": score, "error": 0.01, "metric": "kappa"})
+    results = power.summarise(pd.DataFrame(rows), ["kdot"], 0.95)
+    json.dumps(results, allow_nan=False)
+    page = sensitivity.markdown(asked, results, levels, 0.95)
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")][1:]
+    assert len(lines) == sum(map(len, levels.values())) and "nan" not in page
+    assert [cells[3] for cells in lines if cells[2] == "`kdot_w2`"] == ["no score"]
+    assert "| weight (`kdot.weight`) | 0.6 (default) | `kdot` |" in page
+    assert "all (differs also in kdot.weight)" in page
+    assert "no score" in studies.markdown("ablation", asked, results, 0.95)
+    for folder in ("once", "again"):
+        sensitivity.figure("ablation", asked, results, levels, 0.95, tmp_path / folder)
+    for name in ("ablation_grid.svg", "ablation_grid.png"):
+        drawn = (tmp_path / "once" / name).read_bytes()
+        assert len(drawn) > 10_000 and drawn == (tmp_path / "again" / name).read_bytes()

@@ -46,7 +46,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
         f"|{'---|' * len(head)}",
     ]
     for entry in results["methods"]:
-        cells = [entry["method"], f"{entry['score']:.3f}"]
+        cells = [entry["method"], "no score" if entry["score"] is None else f"{entry['score']:.3f}"]
         for name in others:
             cells += compared(entry[f"to_{name}"]) if f"to_{name}" in entry else ["", "", ""]
         if geometry:
