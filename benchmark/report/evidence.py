@@ -1,0 +1,71 @@
+"""What the figures of a task are drawn from, beside its records: predictions, embeddings, epoch curves."""
+
+import io
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report.leaderboard import scored
+
+
+class Evidence(NamedTuple):
+    """Of one task. What is missing, or does not belong to the records, is a reason in the place of data."""
+
+    records: list[dict]
+    predictions: dict[str, pd.DataFrame]  # method -> rows of the headline condition
+    unread: dict[str, str]  # method -> why its predictions are not there
+    embeddings: dict[str, np.ndarray] | str
+    curves: dict[str, pd.DataFrame]  # model -> epoch, fold, seed, term, value
+
+
+def gather(task: str, records: list[dict], predictions: Path, embeddings: Path, models: Path) -> Evidence:
+    """Read what there is. predictions, embeddings and models are the folders that hold the results."""
+    found, unread = {}, {}
+    for record in scored(records):
+        path = predictions / task / f"{record['method']}.parquet"
+        rows = headline_rows(path, record)
+        (unread if isinstance(rows, str) else found)[record["method"]] = rows
+    known = set().union(*(rows.clip_id for rows in found.values()))
+    files = sorted((models / task).glob("*/curves.csv"))
+    curves = {path.parent.name: pd.read_csv(path) for path in files if path.stat().st_size}
+    return Evidence(records, found, unread, embedded(embeddings / f"{task}.npz", known), curves)
+
+
+def headline_rows(path: Path, record: dict) -> pd.DataFrame | str:
+    """Predictions of one model under the headline condition, or why there are none that belong to its record."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    condition = record["headline"]["condition"]
+    expected = record["conditions"].get(condition, {}).get("clips", 0)
+    try:
+        with parquet.ParquetFile(path) as file:
+            columns = [name for name in file.schema_arrow.names if name not in ("recording_id", "frames", "variance")]
+        rows = pd.read_parquet(path, columns=columns, filters=[("condition", "==", condition)])
+    except FileNotFoundError:
+        return f"{path.name} is missing: run `dvc repro evaluate`"
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        return f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run `dvc repro evaluate`"
+    clips = rows.clip_id.nunique()
+    if clips != expected:
+        return f"{path.name} holds {clips} clips, its record {expected}: they are of different runs, repeat `evaluate`"
+    return rows.drop(columns="condition")
+
+
+def embedded(path: Path, known: set[str]) -> dict[str, np.ndarray] | str:
+    """Embeddings of the test clips of the first fold, or why there are none that belong to the predictions."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as file:
+            found = {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        return f"results/embeddings/{path.name} is missing: run `dvc repro evaluate`"
+    except (ValueError, OSError, EOFError) as error:
+        return f"results/embeddings/{path.name} cannot be read ({str(error)[:80]}): run `dvc repro evaluate`"
+    strangers = [clip for clip in found["clip_id"] if clip not in known]
+    if strangers:
+        return (
+            f"{len(strangers)} of {len(found['clip_id'])} embedded clips, such as {strangers[0]}, have no predictions"
+        )
+    return found
