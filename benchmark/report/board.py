@@ -35,8 +35,13 @@ def markdown(records: list[dict]) -> str:
 
 
 def explained(table: Table) -> list[str]:
-    """Reasons for cells without a value, a sentence each."""
-    return [f"Undefined for {'; '.join(cells)}: {reason}." for reason, cells in tables.reasons(table).items()]
+    """Reasons for cells without a value or without an interval, a sentence each."""
+    return [f"{cells_of(found)}: {reason}." for reason, found in tables.reasons(table).items()]
+
+
+def cells_of(found: dict[str, list[str]]) -> str:
+    """Cells as column and rows. found: column -> rows."""
+    return "; ".join(f"{column} of {', '.join(rows)}" for column, rows in found.items())
 
 
 def across(records: list[dict]) -> Table:
@@ -64,7 +69,12 @@ def caption(record: dict, table: Table) -> str:
     return f"{title(record)}. {table.title}. {record['headline']['metric']}: {better(record['headline']['metric'])}."
 
 
-def caption_across(records: list[dict]) -> str:
+def everywhere(records: list[dict]) -> str:
+    """All tasks as titles have them."""
     synthetic = any(record["provenance"] == "synthetic" for record in readable(records))
-    mark = "SYNTHETIC recordings. " if synthetic else ""
-    return f"{mark}Headline scores of every model. Bold: told from prevalent_only after correction."
+    return "SYNTHETIC recordings: all tasks" if synthetic else "all tasks"
+
+
+def caption_across(records: list[dict]) -> str:
+    text = "headline scores of every model. Bold: told from prevalent_only after correction."
+    return f"{everywhere(records)}, {text}"

@@ -7,6 +7,7 @@ from benchmark.report import style
 from benchmark.report.leaderboard import scored, title
 
 BINS = 10
+RARE = 0.01  # share of the predictions below which a bin says little
 
 
 def reliability(rows: pd.DataFrame) -> tuple[pd.DataFrame, float]:
@@ -40,12 +41,16 @@ def draw(records: list[dict], predictions: dict[str, pd.DataFrame], unread: dict
         for number, (axes, (name, rows)) in enumerate(zip(grid, found.items(), strict=True)):
             table, error = reliability(rows)
             axes.plot([0, 1], [0, 1], color="0.5", linestyle=":", linewidth=1)
-            axes.plot(table.confidence, table.correct, color=style.COLOURS[0], linewidth=1)
-            sizes = 6 + 60 * table["count"] / table["count"].sum()
-            axes.scatter(table.confidence, table.correct, s=sizes, color=style.COLOURS[0], zorder=3, linewidths=0)
+            share = table["count"] / table["count"].sum()
+            full, rare = table[share >= RARE], table[share < RARE]
+            axes.plot(full.confidence, full.correct, color=style.COLOURS[0], linewidth=1)
+            axes.scatter(
+                full.confidence, full.correct, s=8 + 60 * share[share >= RARE], color=style.COLOURS[0], zorder=3
+            )
+            axes.scatter(rare.confidence, rare.correct, s=10, facecolors="none", edgecolors=style.COLOURS[0], zorder=3)
             axes.set_title(f"{name}\nECE {error:.3f}", pad=3)
-            axes.set_xlim(0, 1.02)
-            axes.set_ylim(0, 1.02)
+            axes.set_xlim(0, 1.03)
+            axes.set_ylim(-0.03, 1.03)
             style.tidy(axes)
             if number in style.below(len(found), 5):
                 axes.set_xlabel("probability")
@@ -53,9 +58,10 @@ def draw(records: list[dict], predictions: dict[str, pd.DataFrame], unread: dict
         for axes in grid[::5]:
             axes.set_ylabel("share correct")
     reading = (
-        "Points on the dotted line: predictions made with a probability of 70 % are right in 70 % of cases. Below it the "
-        f"model is too sure. {BINS} equal bins of the probability given to the predicted class, seeds together; the size "
-        "of a point is its share of predictions. ECE: mean gap to the line."
+        "Points on the dotted line: predictions made with a probability of 70 % are right in 70 % of cases. Below it "
+        f"the model is too sure. {BINS} equal bins of the probability given to the predicted class, seeds together; "
+        f"the size of a point is its share of the predictions, hollow ones hold less than {RARE:.0%}. ECE: mean gap to "
+        "the line, weighted by these shares."
     )
     lost = [f"{name}: {reason}" for name, reason in unread.items()]
     return shown._replace(figure=figure, reading=" ".join([reading, *(f"Not drawn, {text}." for text in lost)]))

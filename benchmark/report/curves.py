@@ -18,15 +18,18 @@ def missing(records: list[dict]) -> style.Drawn:
     metric, confidence = own[0]["headline"]["metric"], own[0]["evaluation"]["confidence"]
     heading = f"{title(own[0])}: {metric} as modalities go missing"
     figure, grid = style.panels(len(own), 4, (2.45, 1.85), heading, sharex=True, sharey=True)
+    shown_again = "wild" if any(len(missing_curve(record, "wild")) > 1 for record in own) else "random"
     baseline = next((record for record in own if record["method"] == "prevalent_only"), None)
     with style.settings():
         for number, (axes, record) in enumerate(zip(grid, own, strict=True)):
             if baseline and record is not baseline:
-                x, y = rates(missing_curve(baseline, "wild"))[:2]
-                axes.plot(x, y, color="0.35", linestyle=":", linewidth=1.4, label="prevalent_only, as the second")
+                x, y = rates(missing_curve(baseline, shown_again))[:2]
+                label = f"prevalent_only: {PROTOCOLS[shown_again]}"
+                axes.plot(x, y, color="0.35", linestyle=":", linewidth=1.4, label=label)
             for place, (protocol, words) in enumerate(PROTOCOLS.items()):
                 draw_curve(axes, missing_curve(record, protocol), place, words)
             axes.set_title(record["method"], pad=3)
+            axes.set_ylabel(metric if number % 4 == 0 else "")
             style.tidy(axes)
             axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
             if number in style.below(len(own), 4):
@@ -35,8 +38,8 @@ def missing(records: list[dict]) -> style.Drawn:
         handles, labels = grid[-1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     reading = (
-        f"Left end: nothing more is hidden. Bands: {confidence:.0%} intervals over subjects. Dotted: prevalent_only "
-        "under the second protocol, in every panel. A point is missing where the table gives a reason."
+        f"Left end: nothing more is hidden. Bands: {confidence:.0%} intervals over subjects. Dotted, in every "
+        "panel: prevalent_only. A point is missing where the table gives a reason; a line, where only one rate applies."
     )
     return shown._replace(figure=figure, reading=reading)
 
@@ -48,7 +51,7 @@ def rates(curve: list[tuple[float, dict]]) -> tuple[np.ndarray, ...]:
 
 
 def draw_curve(axes, curve: list[tuple[float, dict]], number: int, label: str) -> None:
-    if not curve:
+    if len(curve) < 2:
         return
     x, value, low, high = rates(curve)
     axes.fill_between(x, low, high, color=style.COLOURS[number], alpha=0.2, linewidth=0)
@@ -72,6 +75,7 @@ def training(records: list[dict], curves: dict[str, pd.DataFrame]) -> style.Draw
             for term, rows in table.groupby("term"):
                 draw_term(axes, rows, styles[term])
             axes.set_title(name, pad=3)
+            axes.set_ylabel("" if number % 4 else "share of the largest")
             style.tidy(axes)
             axes.set_ylim(-0.03, 1.12)
             if number in style.below(len(found), 4):
@@ -80,7 +84,7 @@ def training(records: list[dict], curves: dict[str, pd.DataFrame]) -> style.Draw
         handles = [
             axes.plot([], [], markersize=4, linewidth=1.2, label=term, **look)[0] for term, look in styles.items()
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 7), frameon=False)
     reading = (
         "Mean over folds and seeds; the band spans the middle half of them. Each loss term is divided by its largest "
         "mean, so that all fit one axis; the validation score is as measured. The epoch with the best validation score "

@@ -45,7 +45,9 @@ def draw(records: list[dict]) -> style.Drawn:
 
 
 def draw_rows(axes, records: list[dict]) -> None:
-    wide = [(y, record["difference"] | (record["difference"].get("wide") or {})) for y, record in enumerate(records)]
+    wide = [
+        (y, r["difference"] | r["difference"]["wide"]) for y, r in enumerate(records) if r["difference"].get("wide")
+    ]
     intervals(axes, wide, {"color": "0.45", "marker": "", "label": "interval over subjects and seeds"})
     for told, face, label in (
         (True, "black", "told from prevalent_only (interval, and test after Holm)"),

@@ -9,7 +9,7 @@ VARIANTS = ("random", "mse", "mmd", "cosine")
 
 
 def draw(records: list[dict], found: dict[str, np.ndarray] | str) -> style.Drawn:
-    """Correlation of real and hallucinated embeddings by feature, and both in the plane where the real ones vary most."""
+    """Correlation of real and hallucinated embeddings by feature, and both in the plane of the real ones."""
     shown = style.Drawn("hallucination", "What the T-Nets hallucinate")
     if isinstance(found, str):
         return shown._replace(reason=found)
@@ -82,7 +82,7 @@ def draw_planes(grid, real: np.ndarray, guesses: dict) -> None:
     plane = np.linalg.svd(real - centre, full_matrices=False)[2][:2]
     plane = plane * np.sign(plane[np.arange(len(plane)), np.abs(plane).argmax(1)])[:, None]  # a sign that does not flip
     truth = (real - centre) @ plane.T
-    reach = 1.6 * max(np.abs(truth).max(), 1e-6)
+    reach = 1.3 * max(np.abs(truth).max(), 1e-6)
     for axes, (name, guess) in zip(grid, guesses.items(), strict=True):
         seen = np.clip((guess - centre) @ plane.T, -reach, reach)
         axes.scatter(*truth.T, s=14, facecolors="none", edgecolors="0.45", linewidths=0.7, label="real")

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 
+from benchmark.records import CONTROLS
 from benchmark.report import style
 from benchmark.report.leaderboard import better, condition_names, score_of, scored, title
 
@@ -10,7 +11,7 @@ from benchmark.report.leaderboard import better, condition_names, score_of, scor
 def draw(records: list[dict]) -> style.Drawn:
     """The headline score of every model under every condition."""
     shown = style.Drawn("heatmap", "Every model under every condition")
-    own = scored(records)
+    own = [record for record in scored(records) if record["method"] not in CONTROLS]
     names = condition_names(own)
     values = np.array([[score_of(record, name)["value"] for record in own] for name in names], dtype=float)
     if not np.isfinite(values).any():

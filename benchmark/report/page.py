@@ -1,8 +1,6 @@
 """The report as one HTML page that needs nothing else."""
 
 import base64
-import hashlib
-import json
 import re
 import struct
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import NamedTuple
 import jinja2
 from markupsafe import Markup, escape
 
-from benchmark.report import summary, tables
+from benchmark.report import failures, provenance, summary, tables
 from benchmark.report.board import across, by_task, heading
 from benchmark.report.leaderboard import readable
 from benchmark.report.style import DPI, Drawn, Saved
@@ -32,7 +30,7 @@ class Figure(NamedTuple):
 
 def figure(drawn: Drawn, saved: Saved | None) -> Figure:
     """A figure as data, in its natural size."""
-    if saved is None:
+    if not saved:
         return Figure(drawn)
     wide, high = struct.unpack(">II", saved.png[16:24])  # the head of a PNG
     kind, data = ("svg+xml", saved.svg) if len(saved.svg) <= INLINE else ("png", saved.png)
@@ -53,11 +51,11 @@ def html(records: list[dict], figures: dict[str, list[Figure]], comparisons: dic
         combined=combined(comparisons),
         across=across_tasks,
         tasks=tasks,
-        failures=failures(records),
-        provenance=provenance(records),
-        versions=versions(records),
+        failures=failures.table(records),
+        provenance=provenance.table(records),
+        versions=provenance.versions(records),
         synthetic=sorted({r["task"] for r in readable(records) if r["provenance"] == "synthetic"}),
-        digest=digest(records),
+        digest=provenance.digest(records),
     )
 
 
@@ -101,84 +99,3 @@ def combined(comparisons: dict) -> Table | str:
         rows.append([*map(Cell, [entry["method"], *numbers, str(count)])])
     note = "z above 0: better than prevalent_only. Tasks of one dataset share subjects, so they are not independent."
     return Table("combined", "All tasks together", ["method", "z", "p", "p after Holm", "tasks"], rows, note)
-
-
-def failures(records: list[dict]) -> Table:
-    """What is not there, or not whole, and why."""
-    rows = []
-    for record in records:
-        if record["status"] != "ok":
-            rows.append((record["task"], record["method"], record["status"], record["reason"]))
-        seeds = record.get("left_out") or [] if record["status"] == "ok" else []
-        rows += [(record["task"], record["method"], f"seed {s['seed']} left out", s["reason"]) for s in seeds]
-        hidden: dict[str, list[str]] = {}
-        for name, entry in record["conditions"].items():
-            if "reason" in entry:
-                hidden.setdefault(entry["reason"], []).append(name)
-        rows += [
-            (record["task"], record["method"], f"no score: {', '.join(names)}", why) for why, names in hidden.items()
-        ]
-    for task, own in by_task(records).items():
-        for record in readable(own)[:1]:
-            absent = record["data"].get("absent", {}).items()
-            told = [
-                (f"{count} of {record['data']['clips']} clips", f"{name} is absent") for name, count in absent if count
-            ]
-            told += [("dataset", text) for text in summary.lost(record["data"]["dropped"])]
-            rows += [(task, "all", what, why) for what, why in told]
-    return Table("failures", "Failures", ["task", "model", "what", "why"], [[*map(Cell, row)] for row in rows])
-
-
-def provenance(records: list[dict]) -> Table:
-    """Where each task's numbers come from."""
-    head = [
-        "task",
-        "dataset",
-        "provenance",
-        "split",
-        "seeds",
-        "training",
-        "evaluation",
-        "device",
-        "visible in training",
-    ]
-    rows = []
-    for task, own in by_task(records).items():
-        for record in readable(own)[:1]:
-            split, training = record["definition"]["split"], record["training"]
-            learnt = ", ".join(
-                f"{n} {training[n]}" for n in ("encoder", "batch", "epochs", "steps", "rate", "decay") if n in training
-            )
-            tested = ", ".join(f"{name} {value}" for name, value in record["evaluation"].items())
-            shown = record.get("available") or {}
-            seen = "; ".join(f"{who}: {shares(what)}" for who, what in shown.items())
-            cut = ", ".join(f"{name} {value}" for name, value in split.items() if value is not None)
-            mark = "SYNTHETIC" if record["provenance"] == "synthetic" else record["provenance"]
-            devices = ", ".join(sorted({r["device"] for r in readable(own)}))
-            seeds = ", ".join(map(str, training["seeds"]))
-            rows.append(
-                [*map(Cell, [task, record["dataset"], mark, cut, seeds, learnt, tested, devices, seen or "not told"])]
-            )
-    return Table("provenance", "Provenance", head, rows)
-
-
-def shares(what: dict[str, float]) -> str:
-    return ", ".join(f"{name} {share:.0%}" for name, share in what.items())
-
-
-def versions(records: list[dict]) -> dict[str, str]:
-    """Package -> version, or all versions where records differ."""
-    found: dict[str, set[str]] = {}
-    for record in readable(records):
-        for name, value in record["versions"].items():
-            found.setdefault(name, set()).add(value)
-    return {name: " and ".join(sorted(values)) for name, values in found.items()}
-
-
-def digest(records: list[dict]) -> str:
-    """A digest of the choices behind the records: tasks, methods, training and evaluation."""
-    chosen = [
-        [r["task"], r["method"], *(r.get(k) for k in ("definition", "options", "training", "evaluation"))]
-        for r in records
-    ]
-    return hashlib.blake2b(json.dumps(chosen, sort_keys=True).encode(), digest_size=8).hexdigest()

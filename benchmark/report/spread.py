@@ -28,7 +28,7 @@ def draw(records: list[dict], predictions: dict[str, pd.DataFrame], unread: dict
         reason = unread.get("prevalent_only") or next(iter(unread.values()), "prevalent_only has no predictions")
         return shown._replace(reason=reason)
     kind = own[0]["definition"]["kind"]
-    measure = "share correct" if kind == "classification" else "mean absolute error saved"
+    measure = "share correct: more" if kind == "classification" else "mean absolute error: less"
     base = per_subject(predictions["prevalent_only"], kind)
     heading = f"{title(own[0])}: each subject's difference to prevalent_only, seeing {own[0]['headline']['condition']}"
     figure = style.canvas(9, 1.4 + 0.36 * len(found), heading)
@@ -43,11 +43,11 @@ def draw(records: list[dict], predictions: dict[str, pd.DataFrame], unread: dict
         beside.set_yticks(range(len(found)), counts)
         beside.tick_params(length=0)
         beside.spines[["top", "right"]].set_visible(False)
-        axes.set_xlabel(f"{measure}, less prevalent_only (right of 0: better)")
+        axes.set_xlabel(f"{measure} than prevalent_only (right of 0: better)")
         style.tidy(axes)
     reading = (
-        "A dot per subject: mean over clips and seeds. Black bars: medians. Right: subjects for whom the model is better "
-        "than prevalent_only. Some must lie on either side by chance alone; the test is in the table."
+        "A dot per subject: mean over clips and seeds. Black bars: medians. Right: subjects for whom the model is "
+        "better than prevalent_only. Some must lie on either side by chance alone; the test is in the table."
     )
     lost = [f"{name}: {reason}" for name, reason in unread.items()]
     return shown._replace(figure=figure, reading=" ".join([reading, *(f"Not drawn, {text}." for text in lost)]))

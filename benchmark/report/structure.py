@@ -16,7 +16,7 @@ def similarity(records: list[dict], found: dict[str, np.ndarray] | str) -> style
     names = [] if isinstance(found, str) else [r["method"] for r in own if f"z/{r['method']}" in found]
     if not names:
         return shown._replace(reason=found if isinstance(found, str) else "no embeddings of any scored model")
-    figure, grid = style.panels(len(names), 5, (1.95, 2.1), f"{title(own[0])}: cosine similarity of test clips")
+    figure, grid = style.panels(len(names), 5, (1.9, 1.95), f"{title(own[0])}: cosine similarity of test clips")
     alike = {record["method"]: record.get("geometry") for record in own}
     with style.settings():
         for number, (axes, name) in enumerate(zip(grid, names, strict=True)):

@@ -67,6 +67,8 @@ def panels(count: int, columns: int, size: tuple[float, float], title: str, **mo
         grid = figure.subplots(rows, columns, squeeze=False, **more).ravel()
     for axes in grid[count:]:
         axes.remove()
+    for axes in grid[:count]:
+        axes.locator_params(nbins=4)
     return figure, list(grid[:count])
 
 

@@ -47,7 +47,7 @@ def overview(tasks: dict[str, list[dict]]) -> list[str]:
 
 
 def of_task(records: list[dict]) -> list[str]:
-    """Sentences on one task: who is told from the baseline, the teacher's lead, missing modalities, controls, losses."""
+    """Sentences on one task: who is told from the baseline, the teacher's lead, missing modalities, controls."""
     ok = scored(records)
     if not ok:
         return ["No model of this task has a score.", *absent(records)]
@@ -73,7 +73,7 @@ def effects(records: list[dict]) -> list[str]:
     values = [r["difference"]["value"] for r in rest if r["difference"]["value"] is not None]
     if values:
         who = f"The other {len(rest)} models compared are" if apart else f"None of the {len(rest)} models compared is"
-        span = f"their differences run from {min(values):+.3f} to {max(values):+.3f}, within what chance gives"
+        span = f"their differences run from {min(values):+.3f} to {max(values):+.3f}, which may be chance"
         lines.append(f"{who} {'not ' * bool(apart)}told from prevalent_only after correction; {span}.")
     for reason in dict.fromkeys(r["difference"]["reason"] for r in untested):
         lines.append(f"Without a test: {several(r['method'] for r in untested)} ({reason or 'no p value'}).")
@@ -94,7 +94,7 @@ def teacher(records: list[dict]) -> list[str]:
     if upper["value"] is None or lower["value"] is None:
         return [f"The teacher's lead is undefined ({upper['reason'] or lower['reason']})."]
     metric = by_name["teacher"]["headline"]["metric"]
-    line = f"The teacher, seeing everything, reaches {metric} {with_interval(upper)}; prevalent_only {with_interval(lower)}"
+    line = f"The teacher, seeing everything, has {metric} {with_interval(upper)}, prevalent_only {with_interval(lower)}"
     apart = None not in (upper["low"], lower["high"]) and (upper["low"] > lower["high"] or upper["high"] < lower["low"])
     if not apart:
         return [f"{line}. The intervals overlap or are not known: the privileged modalities may add little here."]
@@ -116,7 +116,8 @@ def collapse(records: list[dict]) -> list[str]:
         others = [
             s["value"] for name, (r, s) in ends.items() if r == rate and name not in ("prevalent_only", "availability")
         ]
-        line = f"With {rate:.0%} {what} hidden at random, prevalent_only goes from {start['value']:.3f} to {with_interval(end)}"
+        line = f"With {rate:.0%} {what} hidden at random, prevalent_only goes "
+        line += f"from {start['value']:.3f} to {with_interval(end)}"
         span = f"; the other models there lie between {min(others):.3f} and {max(others):.3f}" if others else ""
         inside = others and end.get("low") is not None and end["low"] <= min(others) and max(others) <= end["high"]
         lines.append(line + span + (", all within its interval." if inside else "."))
@@ -129,7 +130,8 @@ def controls(records: list[dict]) -> list[str]:
     for record in records:
         name = record["method"]
         if name in BLIND and compared(record) and record["difference"]["value"] is not None:
-            text = f"The control {name}, {BLIND[name]}, differs from prevalent_only by {with_interval(record['difference'], True)}"
+            found = with_interval(record["difference"], signed=True)
+            text = f"The control {name}, {BLIND[name]}, differs from prevalent_only by {found}"
             apart = told_apart(record)
             lines.append(f"{text} and is {'' if apart else 'not '}told from it" + (
                 ": not every gain here is knowledge of privileged modalities." if apart else "."
@@ -162,8 +164,8 @@ def explanation(record: dict) -> list[str]:
     said = (
         f"{data['clips']} clips of {data['subjects']} subjects. Prevalent: {prevalent}; privileged: {privileged}. "
         f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
-        f"over seeds, with {confidence:.0%} BCa bootstrap intervals over subjects. `teacher` sees everything; all others "
-        f"see {prevalent} only."
+        f"over seeds, with {confidence:.0%} BCa bootstrap intervals over subjects. `teacher` sees everything; all "
+        f"others see {prevalent} only."
     )
     tests = (
         "p: two-sided paired permutation test over subjects, uncorrected. **Bold**: told from `prevalent_only`, better "

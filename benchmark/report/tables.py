@@ -93,7 +93,8 @@ def headline(records: list[dict]) -> Table:
 
 
 def plain(score: dict) -> Cell:
-    return Cell("undefined" if score["value"] is None else f"{score['value']:.3f}", why=score.get("reason"))
+    text = "undefined" if score["value"] is None else f"{score['value']:.3f}"
+    return Cell(text.replace("-0.000", "0.000"), why=score.get("reason"))
 
 
 def difference(record: dict) -> Cell:
@@ -191,7 +192,9 @@ def robustness(records: list[dict]) -> Table:
 def highest(record: dict) -> str:
     """Scores at the highest rate of each protocol."""
     ends = {protocol: missing_curve(record, protocol)[-1:] for protocol in ("random", "wild")}
-    return ", ".join(f"{name} {end[0][0]:.0%}: {end[0][1]['value']:.3f}" for name, end in ends.items() if end)
+    return ", ".join(
+        f"{name} {end[0][0]:.0%}: {end[0][1]['value']:.3f}" for name, end in ends.items() if end and end[0][0]
+    )
 
 
 def geometry(records: list[dict]) -> Table:
@@ -217,11 +220,11 @@ def terms(record: dict) -> str:
     return ", ".join(told)
 
 
-def reasons(table: Table) -> dict[str, list[str]]:
-    """Reason -> the cells without a value that it explains, as "row: column" or, for a whole row, "row"."""
-    found: dict[str, list[str]] = {}
+def reasons(table: Table) -> dict[str, dict[str, list[str]]]:
+    """Reason -> column -> the rows whose cell lacks a value, or its interval, for this reason."""
+    found: dict[str, dict[str, list[str]]] = {}
     for row in table.rows:
         for column, cell in zip(table.head, row, strict=True):
             if cell.why and cell.why not in cell.text:
-                found.setdefault(cell.why, []).append(f"{row[0].text}: {column}")
+                found.setdefault(cell.why, {}).setdefault(column, []).append(row[0].text)
     return found
