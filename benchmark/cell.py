@@ -39,6 +39,15 @@ class Cell:
         """Numbers of the replicas as a column: values[own, rows] takes each replica's own rows (replicas, B)."""
         return torch.arange(len(self.replicas), device=self.device)[:, None]
 
+    def masks(self, condition: str) -> Tensor:
+        """What each replica's draw of a condition keeps: (replicas, N, modalities) bool. Seeds take draws in turn."""
+        drawn = torch.from_numpy(self.table.masks[condition]).to(self.device)
+        return drawn[[self.turn(replica, len(drawn)) for replica in self.replicas]]
+
+    def turn(self, replica: Replica, draws: int) -> int:
+        """The number of the draw that a replica takes."""
+        return self.training.seeds.index(replica.seed) % draws
+
     def shapes(self, modalities) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self.table.x[name].shape[1:]) for name in modalities}
 
@@ -69,20 +78,26 @@ class Cell:
         found = [self.table.target[torch.from_numpy(rows).to(self.device)] for rows in self.train]
         return torch.stack([t.mean(0) for t in found]), torch.stack([t.std(0).clamp_min(1e-6) for t in found])
 
-    def draw(self, number: int, build: Callable[[], nn.Module], *identity: str) -> nn.Module:
-        """A module of one replica, weights drawn from (identity, task, fold, seed), its encoders standardising."""
+    def draw(
+        self, number: int, build: Callable[[], nn.Module], *identity: str, kept: Tensor | None = None
+    ) -> nn.Module:
+        """A module of one replica, weights drawn from (identity, task, fold, seed), its encoders standardising by its
+        training clips; kept (N, modalities): of these, what a mask has not hidden."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed(*identity, self.name, *self.replicas[number]))
             module = build().to(self.device)
         rows = torch.from_numpy(self.train[number]).to(self.device)
         for name, encoder in getattr(module, "encoders", {}).items():
-            encoder.standardise.fit(self.table.x[name][rows])
+            shown = rows if kept is None else rows[kept[rows, list(self.table.x).index(name)]]
+            encoder.standardise.fit(self.table.x[name][shown])
         return module
 
-    def network(self, role: str, number: int, modalities, **more) -> models.Network:
+    def network(self, role: str, number: int, modalities, kept: Tensor | None = None, **more) -> models.Network:
         """An untrained network of one replica, its weights drawn from its role, never from the method."""
         shapes, encoder = self.shapes(modalities), self.training.encoder
-        network = self.draw(number, lambda: models.Network(shapes, self.outputs, encoder, **more), "weights", role)
+        network = self.draw(
+            number, lambda: models.Network(shapes, self.outputs, encoder, **more), "weights", role, kept=kept
+        )
         mean, deviation = self.scale
         network.target_mean.copy_(mean[number])
         network.target_deviation.copy_(deviation[number])

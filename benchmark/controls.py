@@ -21,8 +21,10 @@ def availability(cell: Cell) -> pd.DataFrame:
     for number, replica in enumerate(cell.replicas):
         if replica.seed == cell.training.seeds[0]:
             said = fitted(cell, bits, target, cell.train[number])(bits[cell.test[number]])
-            parts.append(evaluation.rows_of(cell, number, torch.from_numpy(cell.test[number]), torch.from_numpy(said)))
-    return pd.concat(parts, ignore_index=True).assign(condition="+".join(cell.task.prevalent))
+            tested = torch.from_numpy(cell.test[number])
+            more = {"condition": "+".join(cell.task.prevalent), "seen": np.ones(len(tested), bool)}
+            parts.append(evaluation.rows_of(cell, number, tested, torch.from_numpy(said), more))
+    return pd.concat(parts, ignore_index=True).astype({"condition": "category"})
 
 
 def fitted(cell: Cell, bits: np.ndarray, target: np.ndarray, rows: np.ndarray):

@@ -1,17 +1,51 @@
 """From trained networks to the predictions table, the only place scores come from."""
 
+import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from benchmark import checkpoints, missing, student, teacher, tnet
+from benchmark import checkpoints, inputs, missing, student, teacher, tnet
 from benchmark.cell import Cell, decide
+from benchmark.missing import Condition
 from benchmark.models import Network
-from benchmark.params import planned
+from benchmark.params import Method, Missing, planned
 
 KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
+
+
+class Scene(NamedTuple):
+    """A condition, as it meets the clips of a task."""
+
+    condition: Condition
+    kept: Tensor | None = None  # (draws, N, modalities) bool, what the condition leaves of `visible`; None for all
+    replaced: dict[str, tuple[Tensor, Tensor]] = {}  # modality -> values (draws, N, ...), and where (draws, N) they are
+
+
+def subsets(cell: Cell) -> list[Scene]:
+    """Every subset of the modalities."""
+    options = Missing(rates=[0.5], unequal=[0.2, 0.8], gaps=[])
+    return [Scene(own) for own in missing.listed(cell.task, options) if own.protocol == "subset"]
+
+
+def scenes(cell: Cell, folder: Path, options: Missing) -> list[Scene]:
+    """Every condition of a task, from the masks that its inputs carry. folder: data/inputs/<task>."""
+    found, order = [], teacher.modalities(cell)
+    for condition in missing.listed(cell.task, options):
+        if condition.gap:
+            starts = cell.table.masks[f"gap_{missing.percent(condition.rate)}"][..., order.index(condition.gap)]
+            values = inputs.gapped(folder, condition.gap, starts, condition.rate, cell.training.encoder)
+            present = cell.table.visible[condition.gap].expand(len(values), -1)
+            found.append(Scene(condition, replaced={condition.gap: (values.to(cell.device), present)}))
+        elif condition.protocol == "subset":
+            found.append(Scene(condition))
+        else:
+            found.append(Scene(condition, torch.from_numpy(cell.table.masks[condition.name]).to(cell.device)))
+    return found
 
 
 def restore(cell: Cell, models: Path, name: str) -> tuple[dict, list[Network] | None]:
@@ -48,29 +82,73 @@ def left_out(card: dict) -> list[dict]:
 
 
 @torch.no_grad()
-def predict(cell: Cell, networks: list[Network], without=()) -> pd.DataFrame:
+def predict(cell: Cell, networks: list[Network], scenes: list[Scene] | None = None, without=()) -> pd.DataFrame:
     """Predictions of every replica on its test clips under every condition; without: seeds that are left out.
 
-    A row per clip (and target): KEYS, target, truth, prediction (class index or value), and for classes the
-    probability of each, p0, p1, ... A condition that hides all a network could see, of a clip or of all, has no row.
+    scenes: every subset of the modalities unless given.
+
+    A row per clip (and target): KEYS, seen, target, truth, prediction (class index or value), and for classes the
+    probability of each, p0, p1, ... Where nothing of a clip is visible to a network, a subset has no row, and under
+    every other condition the answer is what training told without input: the share of each class, or the mean. A
+    condition that shows a network nothing of any clip has no rows.
     """
-    parts = []
-    numbers = [number for number, replica in enumerate(cell.replicas) if replica.seed not in without]
-    for name, visible in missing.conditions(teacher.modalities(cell)).items():
-        for number in numbers:
-            network = networks[number]
-            rows = torch.from_numpy(cell.test[number]).to(cell.device)
-            view = missing.hide(cell.view(rows, network.inputs), visible)
-            kept = missing.anything(view)
-            if kept.any():
-                said = network(**view).prediction * network.target_deviation + network.target_mean
-                parts.append(rows_of(cell, number, rows[kept], said[kept]).assign(condition=name))
+    scenes = scenes or subsets(cell)
+    names, parts = [scene.condition.name for scene in scenes], []
+    for number, (network, replica) in enumerate(zip(networks, cell.replicas, strict=True)):
+        if replica.seed in without:
+            continue
+        rows = torch.from_numpy(cell.test[number]).to(cell.device)
+        views = [view(cell, scene, number, rows, network.inputs) for scene in scenes]
+        together = {part: {name: torch.cat([own[part][name] for own in views]) for name in network.inputs}
+                    for part in ("x", "visible")}  # fmt: skip
+        said = network(**together).prediction * network.target_deviation + network.target_mean
+        seen = missing.anything(together)
+        said = torch.where(seen[:, None], said, prior(cell, number).to(said))
+        by_scene = seen.view(len(scenes), len(rows))
+        subset = torch.tensor([scene.condition.protocol == "subset" for scene in scenes], device=cell.device)
+        kept = (torch.where(subset[:, None], by_scene, by_scene.any(1, keepdim=True))).flatten()
+        place = torch.arange(len(scenes), device=cell.device).repeat_interleave(len(rows))[kept]
+        more = {"condition": pd.Categorical.from_codes(place.cpu(), names), "seen": seen[kept].cpu().numpy()}
+        parts.append(rows_of(cell, number, rows.repeat(len(scenes))[kept], said[kept], more))
     return pd.concat(parts, ignore_index=True)
 
 
-def rows_of(cell: Cell, number: int, rows: torch.Tensor, said: torch.Tensor) -> pd.DataFrame:
-    """The rows of one replica: fold, seed, clip_id, subject_id, target, truth, prediction; then, for classes the
-    probabilities, and for values recording_id, frames and variance, which say what a continuous label is made of."""
+def view(cell: Cell, scene: Scene, number: int, rows: Tensor, names: tuple[str, ...]) -> dict:
+    """What a network that takes the named modalities sees of rows (B,) under a condition: x and visible."""
+    shown, order = cell.view(rows, names), teacher.modalities(cell)
+    replica = cell.replicas[number]
+    for name in names:
+        if name in scene.replaced:
+            values, present = scene.replaced[name]
+            turn = cell.turn(replica, len(values))
+            shown["x"][name], shown["visible"][name] = values[turn, rows], present[turn, rows]
+        if name not in scene.condition.visible:
+            shown["visible"][name] = shown["visible"][name] & False
+        elif scene.kept is not None:
+            kept = scene.kept[cell.turn(replica, len(scene.kept)), rows, order.index(name)]
+            shown["visible"][name] = shown["visible"][name] & kept
+    return missing.veil(**shown)
+
+
+def prior(cell: Cell, number: int) -> Tensor:
+    """The answer without any input: log of the share of each class in training (outputs,), or the mean values."""
+    if cell.task.kind == "regression":
+        return cell.scale[0][number]
+    counts = np.bincount(cell.table.target.cpu().numpy()[cell.train[number]], minlength=cell.outputs)
+    return torch.from_numpy(np.log(np.maximum(counts, 1e-9) / counts.sum()))
+
+
+def available(cell: Cell, card: dict) -> dict[str, dict[str, float]]:
+    """What was there to learn from: share of the training clips, mean over replicas, by modality, of the teacher and of
+    the student; a model of the teacher stage has no student."""
+    found = {"teacher": student.available(cell, Method(inputs="all"))}
+    return found | {"student": student.available(cell, planned(card["method"])) if "method" in card else {}}
+
+
+def rows_of(cell: Cell, number: int, rows: Tensor, said: Tensor, more: dict) -> pd.DataFrame:
+    """The rows of one replica: fold, seed, clip_id, subject_id, more columns, target, truth, prediction; then, for
+    classes the probabilities, and for values recording_id, frames and variance, which say what a continuous label is
+    made of."""
     index = rows.cpu().numpy()
     replica, kind = cell.replicas[number], cell.task.kind
     keys = {
@@ -78,7 +156,7 @@ def rows_of(cell: Cell, number: int, rows: torch.Tensor, said: torch.Tensor) -> 
         "seed": replica.seed,
         "clip_id": cell.table.clip_id[index],
         "subject_id": cell.table.subject_id[index],
-    }
+    } | more
     truth, values = cell.table.target[rows].cpu().numpy(), said.cpu().numpy()
     if kind == "regression":
         keys |= {"recording_id": cell.table.recording_id[index], "frames": cell.table.frames[index]}
@@ -98,4 +176,14 @@ def counts(cell: Cell) -> dict:
         "clips": len(cell.table.clip_id),
         "subjects": len(np.unique(cell.table.subject_id)),
         "absent": absent,
+        "digest": digest(cell),
     }
+
+
+def digest(cell: Cell) -> str:
+    """Of the clips, targets and features of a task."""
+    found, table = hashlib.blake2b(digest_size=12), cell.table
+    found.update("\x1f".join(map(str, table.clip_id)).encode())
+    for values in (table.target, *(table.x[name] for name in sorted(table.x))):
+        found.update(values.cpu().contiguous().numpy())
+    return found.hexdigest()

@@ -9,8 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmark import missing
 from benchmark.files import write_json
-from benchmark.params import Task
+from benchmark.params import Missing, Task
 
 
 class Table(NamedTuple):
@@ -25,6 +26,7 @@ class Table(NamedTuple):
     clean: Tensor | None  # the same without label noise, known only for synthetic recordings
     frames: np.ndarray  # (N,) annotated frames that a continuous label is the mean of; 1 for any other label
     variance: np.ndarray  # (N, targets) of the label over these frames
+    masks: dict[str, np.ndarray] = {}  # as missing.draw gives them
 
     def positions(self, clip_ids) -> np.ndarray:
         """Row numbers of the given clips; those that were dropped are passed over."""
@@ -32,8 +34,8 @@ class Table(NamedTuple):
         return rows.reindex(clip_ids).dropna().astype(int).to_numpy()
 
 
-def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataFrame:
-    """Write a task's inputs to folder; returns its clips, usable or not, for splitting.
+def gather(task: Task, prepared: Path, features: Path, folder: Path, options: Missing) -> pd.DataFrame:
+    """Write a task's inputs, and the masks of its conditions, to folder; returns its clips, usable or not, to split.
 
     prepared, features: data/{prepared,features}/<dataset>. Clips without any prevalent modality, or for a task of
     complete clips without any of its modalities, are dropped, with their number in source.json.
@@ -53,6 +55,8 @@ def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataF
         np.save(folder / f"{modality}.npy", array[kept])
         write_json(folder / f"{modality}.json", names[modality])
     clips[kept].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
+    segments = next(iter(arrays.values())).shape[1] - 1
+    np.savez(folder / "masks.npz", **missing.draw(task, clips.clip_id[kept].to_numpy(), segments, options))
     source = json.loads((prepared / "source.json").read_text())
     dropped = {"without_prevalent": int((~usable).sum()), "incomplete": int((usable & ~kept).sum())}
     extractors = {name: {key: names[name][key] for key in ("extractor", "versions")} for name in names}
@@ -78,12 +82,10 @@ def rows_of(folder: Path, clip_ids: pd.Series) -> tuple[np.ndarray, np.ndarray, 
 def load(task: Task, folder: Path, encoder: str) -> Table:
     """The inputs of a task as its networks read them. folder: data/inputs/<task>."""
     clips = pd.read_parquet(folder / "clips.parquet")
-    shape = pool if encoder == "pooled" else unfold
     modalities = (*task.prevalent, *task.privileged)
-    x = {}
-    for name in modalities:
-        segment = len(json.loads((folder / f"{name}.json").read_text())["segment"])
-        x[name] = torch.from_numpy(shape(np.load(folder / f"{name}.npy", mmap_mode="r"), segment))
+    x = {name: shaped(*recorded(folder, name), encoder) for name in modalities}
+    with np.load(folder / "masks.npz", allow_pickle=False) as drawn:
+        masks = dict(drawn)
     clean, spread = ([pattern.format(name) for name in task.target] for pattern in ("clean_{}", "{}_variance"))
     return Table(
         clip_id=clips.clip_id.to_numpy(),
@@ -95,7 +97,25 @@ def load(task: Task, folder: Path, encoder: str) -> Table:
         clean=targets(task, clips[clean].to_numpy(float)) if clean[0] in clips else None,
         frames=clips.frames.to_numpy(float) if "frames" in clips else np.ones(len(clips)),
         variance=clips[spread].to_numpy(float) if spread[0] in clips else np.zeros((len(clips), len(spread))),
+        masks=masks,
     )
+
+
+def recorded(folder: Path, modality: str) -> tuple[np.ndarray, int]:
+    """Packed features (N, segments + 1, features) of a modality, and how many of them are of segments."""
+    segment = len(json.loads((folder / f"{modality}.json").read_text())["segment"])
+    return np.load(folder / f"{modality}.npy", mmap_mode="r"), segment
+
+
+def shaped(packed: np.ndarray, segment: int, encoder: str) -> Tensor:
+    """Packed features as an encoder reads them: (N, ...) float32."""
+    return torch.from_numpy((pool if encoder == "pooled" else unfold)(packed, segment))
+
+
+def gapped(folder: Path, modality: str, starts: np.ndarray, share: float, encoder: str) -> Tensor:
+    """A modality with a gap in each clip, as its encoder reads it: (draws, N, ...). starts (draws, N), of segments."""
+    packed, segment = recorded(folder, modality)
+    return torch.stack([shaped(missing.cut(packed, own, share), segment, encoder) for own in starts])
 
 
 def targets(task: Task, labels: np.ndarray) -> Tensor:

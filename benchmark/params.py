@@ -103,6 +103,7 @@ class Method(Section):
     inputs: Literal["prevalent", "all"] = "prevalent"  # what the student is trained on; it is tested without the rest
     absent: Literal["mask", "zeros", "mean"] = "mask"  # what stands in for an absent modality
     dropout: Share = 0.0  # of the privileged modalities, hidden at random in training
+    missing: str = "none"  # the condition whose masks hide training input, such as random_30
     mix: Literal["none", "dissimilar", "similar", "random"] = "none"  # mixtures with such anchors, told by the teacher
 
     @model_validator(mode="after")
@@ -185,6 +186,18 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Missing(Section):
+    """What happens when modalities go missing: the masks of benchmark/missing.py, drawn once for all methods."""
+
+    draws: Positive = 3  # masks of each rate; the seeds of training take turns
+    rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(distinct)]
+    unequal: Annotated[list[Rate], Field(min_length=2, max_length=2)]  # of the modality hidden least, and most
+    gaps: Annotated[list[Rate], AfterValidator(distinct)]  # shares of a clip
+
+
 class Validation(Section):
     """What `validate` does again: published simulations, and methods on real data of scikit-learn."""
 
@@ -219,6 +232,7 @@ class Params(Section):
     training: Training
     tuning: Tuning = Tuning()
     methods: dict[str, Method]
+    missing: Missing
     evaluation: Evaluation
     validation: Validation
     tracking: Tracking

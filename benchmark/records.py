@@ -4,13 +4,10 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from benchmark import missing, stats
+from benchmark import stats
 from benchmark.params import Evaluation, Task
 
-VERSION = 1
+VERSION = 2
 TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
 CONTROLS = ("availability",)
 GEOMETRY = ("cka", "frobenius", "true_pairs")  # the measures of geometry.py
@@ -52,78 +49,6 @@ def shared(task: Task, source: dict, counts: dict, options: Evaluation) -> dict:
     }
 
 
-def tables(task: Task, predictions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Statistics by subject of each condition of one method: condition -> (subjects, seeds, *)."""
-    classes = len(task.classes)
-    groups = predictions.groupby("condition", sort=False)
-    return {name: stats.predicted_statistics(task.kind, rows, classes) for name, rows in groups}
-
-
-def conditions(task: Task, predictions: pd.DataFrame, found: dict[str, np.ndarray], options: Evaluation) -> dict:
-    """Scores with intervals under every condition; a reason where there is nothing to score."""
-    said = {}
-    for name, visible in missing.conditions((*task.prevalent, *task.privileged)).items():
-        entry = {"alias": missing.alias(visible, tuple(task.prevalent), tuple(task.privileged))}
-        if name in found:
-            scored = stats.scores(task.kind, found[name], options.resamples, options.confidence)
-            clips = predictions.clip_id[predictions.condition == name].nunique()
-            entry |= {"clips": clips, "scores": {metric: score._asdict() for metric, score in scored.items()}}
-        else:
-            entry |= {"clips": 0, "reason": "shows this model nothing that it can use"}
-        said[name] = entry
-    return said
-
-
-def replicas(task: Task, predictions: pd.DataFrame, card: dict) -> list[dict]:
-    """One entry per replica: how it was selected and what it scores on its own test clips."""
-    entries = []
-    for entry in card["replicas"]:
-        rows = predictions[(predictions.fold == entry["fold"]) & (predictions.seed == entry["seed"])]
-        scored = {}
-        for name, part in rows.groupby("condition", sort=False):
-            summed = stats.predicted_statistics(task.kind, part, len(task.classes)).sum(0)
-            scored[name] = {m: finite(stats.score(m, task.kind, summed)[0]) for m in stats.metrics(task.kind)}
-        entries.append(entry | {"scores": scored})
-    return entries
-
-
-def finite(value: float) -> float | None:
-    """JSON has no NaN: an undefined score is null."""
-    return float(value) if np.isfinite(value) else None
-
-
-def comparison(
-    task: Task, name: str, tables: dict[str, dict], predictions: dict[str, pd.DataFrame], options: Evaluation
-) -> dict:
-    """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
-
-    tables, predictions: those of every scored model of the task, by name. Neither without a baseline, no gap without
-    a teacher: one that diverged in every seed has no scores.
-    """
-    headline, metric = "+".join(task.prevalent), stats.headline(task)
-    ways = options.resamples, options.confidence
-    if headline not in tables[name] or "prevalent_only" not in tables:
-        return {}
-    pair = [tables[model][headline] for model in (name, "prevalent_only")]
-    found = stats.difference(metric, task.kind, *pair, *ways)._asdict()
-    p, reason = tested(task, predictions[name], predictions["prevalent_only"], options)
-    found = {"difference": found | {"p": p, "p_holm": None, "reason": found["reason"] or reason}}
-    if "teacher" not in tables:
-        return found
-    upper = tables["teacher"]["+".join((*task.prevalent, *task.privileged))]
-    return found | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
-
-
-def tested(
-    task: Task, own: pd.DataFrame, baseline: pd.DataFrame, options: Evaluation
-) -> tuple[float | None, str | None]:
-    """p value of the difference in the headline, or why there is none; over the seeds that both models have."""
-    headline, both = "+".join(task.prevalent), np.intersect1d(own.seed, baseline.seed)
-    rows = [part[part.seed.isin(both) & (part.condition == headline)] for part in (own, baseline)]
-    pair = [stats.predicted_statistics(task.kind, part, len(task.classes)) for part in rows]
-    return stats.paired_test(stats.headline(task), task.kind, *pair, options.resamples)
-
-
 def compared(record: dict) -> bool:
     """Whether a model is one of the family whose differences to prevalent_only are tested together."""
     return "difference" in record and record["method"] not in ("prevalent_only", "teacher", *CONTROLS)
@@ -137,7 +62,38 @@ def adjust(found: list[dict]) -> None:
 
 
 def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:
-    """The records of the suite, in its order; a listed one that is missing is an error of the pipeline."""
-    return {
-        (task, name): json.loads((folder / task / f"{name}.json").read_text()) for task in tasks for name in methods
-    }
+    """The records of the suite, in its order. One that cannot be read stands there as `unreadable`, with its reason.
+
+    A listed one that is missing is an error of the pipeline; a task of which no record can be read is ValueError.
+    """
+    found = {}
+    for task in tasks:
+        read = {name: read_record(folder / task / f"{name}.json") for name in methods}
+        whole = next((record for record in read.values() if isinstance(record, dict)), None)
+        if whole is None:
+            raise ValueError(f"tasks.{task}: {next(iter(read.values()))}, and no other of its records can be read")
+        for name, record in read.items():
+            found[task, name] = record if isinstance(record, dict) else unreadable(whole, name, record)
+    return found
+
+
+def read_record(path: Path) -> dict | str:
+    """A record, or why it cannot be read."""
+    again = "run `dvc repro -f evaluate`"
+    try:
+        record = json.loads(path.read_text())
+    except ValueError:
+        return f"{path} is not a whole record; {again}"
+    if not isinstance(record, dict) or record.get("version") != VERSION:
+        version = record.get("version") if isinstance(record, dict) else None
+        return f"{path} is a record of version {version}, this is version {VERSION}; {again}"
+    return record
+
+
+def unreadable(other: dict, name: str, reason: str) -> dict:
+    """What stands in the place of a record that cannot be read: what all records of its task have in common."""
+    common = ("version", "task", "dataset", "provenance", "definition", "headline", "data", "extractors", "evaluation",
+              "versions", "identity", "training")  # fmt: skip
+    blank = {"options": None, "left_out": [], "tuning": None, "raw": None, "geometry": None, "available": None}
+    own = {"method": name, "status": "unreadable", "reason": reason, "conditions": {}, "replicas": []}
+    return {key: other[key] for key in common} | {"device": "unknown"} | blank | own

@@ -38,10 +38,11 @@ def inputs(cell: Cell, method: Method) -> tuple[str, ...]:
 
 def networks(cell: Cell, method: Method, hallucinators: list[Hallucinator] | None) -> list[Network]:
     """Untrained students, one per replica; same weights and batches for every method."""
-    names, own = inputs(cell, method), hallucinators or [None] * len(cell.replicas)
+    names, nothing = inputs(cell, method), [None] * len(cell.replicas)
+    kept = cell.masks(method.missing) if method.missing != "none" else nothing
     return [
-        cell.network("student", number, names, hallucinator=module, absent=method.absent)
-        for number, module in enumerate(own)
+        cell.network("student", number, names, own, hallucinator=module, absent=method.absent)
+        for number, (own, module) in enumerate(zip(kept, hallucinators or nothing, strict=True))
     ]
 
 
@@ -68,6 +69,18 @@ def dropped(cell: Cell, share: float, size: int) -> Tensor:
     return torch.from_numpy(np.stack(drawn)).to(cell.device)
 
 
+def available(cell: Cell, method: Method) -> dict[str, float]:
+    """Share of the training clips, mean over replicas, in which a student of the method could see each modality."""
+    found = {}
+    kept = cell.masks(method.missing).cpu().numpy() if method.missing != "none" else None
+    for place, name in enumerate(inputs(cell, method)):
+        there = cell.table.visible[name].cpu().numpy()
+        shown = [there[rows] & (kept is None or kept[number, rows, place]) for number, rows in enumerate(cell.train)]
+        shared = 1 - method.dropout if name in cell.task.privileged else 1.0
+        found[name] = float(np.mean([own.mean() for own in shown])) * shared
+    return found
+
+
 def fit(
     cell: Cell,
     method: Method,
@@ -86,6 +99,7 @@ def fit(
     truth, names, orders = labels(cell, method), inputs(cell, method), cell.orders()
     mix = mixing.mixer(cell, method.mix, teachers, given["z"]) if method.mix != "none" else None
     hidden = dropped(cell, method.dropout, orders.shape[-1]) if method.dropout else None
+    kept = cell.masks(method.missing) if method.missing != "none" else None
 
     def draw(step: int) -> dict:
         rows = orders[:, step]
@@ -93,6 +107,9 @@ def fit(
         if hidden is not None:
             for place, name in enumerate(cell.task.privileged):
                 batch["visible"][name] = batch["visible"][name] & ~hidden[:, step, :, place]
+        if kept is not None:
+            for place, name in enumerate(names):
+                batch["visible"][name] = batch["visible"][name] & kept[cell.own, rows, place]
         if method.terms:
             batch["teacher"] = targets.batch(cell, method, given, rows, batch["target"])
         if mix:

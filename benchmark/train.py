@@ -99,14 +99,14 @@ def fit(
     draw(step) gives the batch of an optimiser step with a leading replica axis; objective(call, batch of one replica)
     gives {term: raw scalar}, and the sum weighted by `weights` is minimised; judge(run) scores the replicas (R,),
     higher is better, where run(*inputs) applies every replica to its part of the inputs; on_epoch receives the mean
-    raw terms and the validation score of each replica after each epoch. A replica whose loss or weights are no longer
-    finite is not trained on: it stays what it was at its best epoch before. Without one it has no weights, but NaN, so
-    that nothing that is built on it can pass for trained.
+    raw terms, the mean gradient norms of each modality's modules and the validation score of each replica after each
+    epoch. A replica whose loss or weights are no longer finite is not trained on: it stays what it was at its best
+    epoch before. Without one it has no weights, but NaN, so that nothing that is built on it can pass for trained.
     """
     pattern = modules[0]
     parameters, buffers = stack_module_state(modules)
     learnt = [tensor for tensor in parameters.values() if tensor.requires_grad]
-    optimiser = AdamW(learnt, training)
+    optimiser, branches = AdamW(learnt, training), by_modality(parameters)
 
     def one(own: dict, fixed: dict, batch: dict) -> dict:
         return objective(lambda *inputs: functional_call(pattern, (own, fixed), inputs), batch)
@@ -122,9 +122,12 @@ def fit(
     diverged, history = np.zeros(len(modules), int), []
     for epoch in progress(range(1, training.epochs + 1), training.epochs, title):
         totals: dict[str, Tensor] = {}
+        norms: dict[str, Tensor] = {}
         for step in range((epoch - 1) * training.steps, epoch * training.steps):
             terms = vmap(one)(parameters, buffers, draw(step))
             sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
+            for modality, parts in branches.items():
+                norms[modality] = norms.get(modality, 0.0) + gradient_norm(parts)
             optimiser.step()
             for term, raw in terms.items():
                 totals[term] = totals.get(term, 0.0) + raw.detach()
@@ -136,12 +139,30 @@ def fit(
         for name, tensor in parameters.items():
             best[name][torch.from_numpy(better)] = tensor.detach()[torch.from_numpy(better)]
         history.append(curves)
-        on_epoch(epoch, curves | {"validation": score})
+        slopes = {f"gradient_{name}": (total / training.steps).cpu().numpy() for name, total in norms.items()}
+        on_epoch(epoch, curves | slopes | {"validation": score})
     for tensor in best.values():
         tensor[torch.from_numpy(best_epoch == 0)] = torch.nan
     best |= {name: tensor.detach() for name, tensor in buffers.items()}
     raw = {term: np.stack([curves[term] for curves in history]) for term in history[0]}
     return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan), diverged, raw)
+
+
+def by_modality(parameters: dict[str, Tensor]) -> dict[str, list[list[Tensor]]]:
+    """modality -> its modules, each a list of learnt parameters: encoders, and a T-Net as the branch `hallucinated`."""
+    found: dict[str, dict[str, list[Tensor]]] = {}
+    for name, tensor in parameters.items():
+        module, parts = name.rpartition(".")[0], name.removeprefix("student.").split(".")
+        if tensor.requires_grad and parts[0] in ("encoders", "hallucinator"):
+            modality = parts[1] if parts[0] == "encoders" else "hallucinated"
+            found.setdefault(modality, {}).setdefault(module, []).append(tensor)
+    return {modality: list(modules.values()) for modality, modules in found.items()}
+
+
+def gradient_norm(modules: list[list[Tensor]]) -> Tensor:
+    """Mean over modules of the norm of the gradient of a module's parameters: (replicas,)."""
+    squares = [sum(own.grad.flatten(1).square().sum(1) for own in module) for module in modules]
+    return torch.stack(squares).sqrt().mean(0)
 
 
 def finite(tensors: list[Tensor]) -> np.ndarray:

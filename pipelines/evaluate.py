@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
+from torch import Tensor
 
 from benchmark import cell as cells
-from benchmark import controls, evaluation, geometry, records, teacher, train
+from benchmark import controls, embeddings, evaluation, geometry, missing, records, scores, teacher, train
 from benchmark.files import write_json
 from benchmark.progress import progress
 from benchmark.report import leaderboard
@@ -16,54 +18,72 @@ from pipelines import stage
 def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
-    names = records.names(params.suite.methods)
+    names, models = records.names(params.suite.methods), stage.MODELS / task
     for folder in (stage.PREDICTIONS / task, stage.RECORDS / task):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    cards, predictions = {}, {}
-    joint = teacher.everything(cell, evaluation.restore(cell, stage.MODELS / task, "teacher")[1])["z"]
+    scenes = evaluation.scenes(cell, stage.INPUTS / task, params.missing)
+    rows = embeddings.clips(cell)
+    joint, seen = said_by_teachers(cell, models, rows)
+    cards, tables = {}, {}
     for name in progress(names, len(names), f"{task} predictions"):
-        cards[name], found = predicted(cell, task, name, joint)
-        if found is not None:
-            found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
-            predictions[name] = found
-    tables = {name: records.tables(spec, found) for name, found in predictions.items()}
+        cards[name], networks = restored(cell, models, name)
+        without = [entry["seed"] for entry in cards[name]["left_out"]]
+        if name in records.CONTROLS:
+            found = controls.availability(cell)
+        elif networks:
+            found = evaluation.predict(cell, networks, scenes, without)
+            cards[name] |= {"available": evaluation.available(cell, cards[name])}
+            if name not in records.TEACHERS:
+                cards[name] |= {"geometry": geometry.compare(cell, networks, joint, without)}
+                seen |= embeddings.joint(cell, networks[0], rows, name, cell.task.prevalent)
+        else:
+            continue
+        found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
+        tables[name] = scores.tables(spec, found)
+    embeddings.save(stage.RESULTS / "embeddings" / f"{task}.npz", seen)
+
     source = json.loads((stage.INPUTS / task / "source.json").read_text())
     shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
     shared |= {"identity": controls.identity(cell)}
-    entries = []
+    entries, listed = {}, missing.listed(spec, params.missing)
     for name in progress(names, len(names), f"{task} scores"):
         entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
-        entry |= {key: cards[name].get(key) for key in ("left_out", "tuning", "raw", "geometry")}
+        entry |= {key: cards[name].get(key) for key in ("left_out", "tuning", "raw", "geometry", "available")}
         if name in tables:
-            entry |= scored(spec, name, tables, predictions, cards[name], params.evaluation)
+            entry |= scored(spec, name, tables, listed, cards[name], params.evaluation)
         else:
             entry |= unscored(cards[name])
-        entries.append(entry)
-    records.adjust(entries)
-    for entry in entries:
-        write_json(stage.RECORDS / task / f"{entry['method']}.json", entry)
+        entries[name] = entry
+    for name, table in tables.items():
+        baseline, truth = entries["prevalent_only"]["conditions"], next(iter(table.subjects.values()))
+        own, curves = entries[name]["conditions"], models / name / "curves.csv"
+        learnt = pd.read_csv(curves) if curves.exists() else None
+        entries[name]["robustness"] = scores.robust(spec, own, baseline, truth, learnt)
+    records.adjust(list(entries.values()))
+    for name in names:
+        write_json(stage.RECORDS / task / f"{name}.json", entries[name])
     summarise(task, names)
-    print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
+    print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips under {len(scenes)} conditions")
 
 
-def predicted(cell, task: str, name: str, joint) -> tuple[dict, pd.DataFrame | None]:
-    """A model's card and predictions; None where its method could not be run, or no seed can be scored.
+def said_by_teachers(cell, models: Path, rows) -> tuple[Tensor, dict]:
+    """The teachers' z of all clips (replicas, N, WIDTH), and what the first of them says of the given clips."""
+    _, networks = evaluation.restore(cell, models, "teacher")
+    first = embeddings.joint(cell, networks[0], rows, "teacher", teacher.modalities(cell))
+    first |= embeddings.about(cell, rows) | embeddings.imagined(cell, networks[0], rows, models)
+    return teacher.everything(cell, networks)["z"], first
 
-    A student's card also tells how its geometry compares with that of the teachers, whose z of all clips is joint.
-    """
+
+def restored(cell, models: Path, name: str) -> tuple[dict, list | None]:
+    """A model's card and networks; no networks where its method could not be run, or no seed can be scored."""
     if name in records.CONTROLS:
-        return cells.card(cell, name) | {"replicas": [], "left_out": []}, controls.availability(cell)
-    card, networks = evaluation.restore(cell, stage.MODELS / task, name)
+        return cells.card(cell, name) | {"replicas": [], "left_out": []}, None
+    card, networks = evaluation.restore(cell, models, name)
     card |= {"left_out": evaluation.left_out(card)}
-    without = [entry["seed"] for entry in card["left_out"]]
-    left = networks and set(cell.training.seeds) - set(without)
-    if not left:
-        return card, None
-    if name not in records.TEACHERS:
-        card |= {"geometry": geometry.compare(cell, networks, joint, without)}
-    return card, evaluation.predict(cell, networks, without)
+    left = set(cell.training.seeds) - {entry["seed"] for entry in card["left_out"]}
+    return card, networks if left else None
 
 
 def unscored(card: dict) -> dict:
@@ -87,12 +107,12 @@ def summarise(task: str, names: list[str]) -> None:
     bars.to_csv(stage.RESULTS / "plots" / f"{task}.csv", index=False)
 
 
-def scored(spec, name: str, tables: dict, predictions: dict, card: dict, options) -> dict:
+def scored(spec, name: str, tables: dict, listed: list, card: dict, options) -> dict:
     return {
         "status": "ok",
-        "conditions": records.conditions(spec, predictions[name], tables[name], options),
-        "replicas": records.replicas(spec, predictions[name], card),
-    } | records.comparison(spec, name, tables, predictions, options)
+        "conditions": scores.conditions(spec, tables[name], listed, options),
+        "replicas": scores.replicas(spec, tables[name], listed, card),
+    } | scores.comparison(spec, name, tables, options)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Checks every name and option in the file first, so that a mistake anywhere stops the run before anything is computed.
 """
 
-from benchmark import objectives, plugins, splits, stats
+from benchmark import missing, objectives, plugins, splits, stats
 from benchmark.files import write_json
 from benchmark.params import Params
 from benchmark.schema import BadParams, check, nearest
@@ -121,6 +121,15 @@ def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:
     for target in task.target:
         known("label", target, module.LABELS, f"tasks.{name}.target")
     known("rule", task.split.rule, (*splits.RULES, *module.PARTITIONS), f"tasks.{name}.split")
+    masked = [
+        own.name
+        for own in missing.listed(task, params.missing)
+        if own.protocol in ("random", "wild", "equal", "unequal")
+    ]
+    for method in params.suite.methods if name in params.suite.tasks else ():
+        known(
+            "condition", (params.methods | task.methods)[method].missing, ("none", *masked), f"methods.{method}.missing"
+        )
     known("metric", stats.headline(task), stats.metrics(task.kind), f"tasks.{name}.headline")
 
 

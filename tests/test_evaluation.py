@@ -1,11 +1,16 @@
 """Predictions: every test clip once, nothing that is hidden, and no seed of which a part is missing."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
-from conftest import kdot, with_shifted
+import torch
+from conftest import MASKS, kdot, with_shifted
 
 from benchmark import cell as cells
 from benchmark import checkpoints, evaluation, missing, student
+from benchmark.params import Method
 
 
 @pytest.mark.parametrize("condition", ["vision", "biosignal"])
@@ -18,13 +23,92 @@ def test_hidden_modalities_change_no_prediction(taught, condition):
     np.testing.assert_array_equal(*frames)
 
 
+def masked(cell) -> list[evaluation.Scene]:
+    """Scenes of every condition that is a mask."""
+    return [
+        evaluation.Scene(own, torch.from_numpy(cell.table.masks[own.name]))
+        for own in missing.listed(cell.task, MASKS)
+        if own.name in cell.table.masks
+    ]
+
+
+def test_values_that_masks_hide_change_no_prediction(taught):
+    """Each replica has its draw: what both draws hide is shifted; then what is visible, which must change something."""
+    cell, nothing_changed = taught.cell, True
+    for scene in masked(cell):
+        for place, modality in enumerate(("vision", "biosignal")):
+            hidden = ~scene.kept[..., place].any(0)
+            frames = [
+                evaluation.predict(own, taught.teachers, [scene]).p0.to_numpy()
+                for own in (cell, *(with_shifted(cell, modality, 3.0, rows) for rows in (hidden, ~hidden)))
+            ]
+            np.testing.assert_array_equal(frames[0], frames[1])
+            nothing_changed &= np.array_equal(frames[0], frames[2])
+    assert not nothing_changed
+
+
+def test_a_clip_of_which_nothing_is_visible_gets_the_answer_without_input(taught):
+    cell = taught.cell
+    students = student.networks(cell, Method(), None)
+    scene = next(own for own in masked(cell) if own.condition.name == "random_50")
+    found = evaluation.predict(cell, students, [scene])
+    assert len(found) == 2 * len(cell.table.clip_id), "every clip is answered"
+    replica = found[(found.fold == 1) & (found.seed == 0)]
+    number = cell.replicas.index((1, 0))
+    share = np.bincount(cell.table.target.numpy()[cell.train[number]], minlength=3) / len(cell.train[number])
+    blind = replica[~replica.seen]
+    np.testing.assert_allclose(blind[["p0", "p1", "p2"]].to_numpy(), np.tile(share, (len(blind), 1)), rtol=1e-6)
+    kept = pd.Series(scene.kept[0, :, 0].numpy(), index=cell.table.clip_id)
+    np.testing.assert_array_equal(replica.seen, kept[replica.clip_id])
+
+
+def test_a_condition_that_hides_all_a_student_sees_has_no_rows(taught):
+    cell = taught.cell
+    hidden = torch.ones(1, len(cell.table.clip_id), 2, dtype=torch.bool)
+    hidden[..., 0] = False
+    listed = {own.name: own for own in missing.listed(cell.task, MASKS)}
+    scenes = [evaluation.Scene(listed["random_50"], hidden), evaluation.Scene(listed["vision"])]
+    found = evaluation.predict(cell, student.networks(cell, Method(), None), scenes)
+    assert set(found.condition) == {"vision"}
+
+
+def test_a_gap_and_nothing_else_is_in_its_scene(tmp_path, taught):
+    cell = taught.cell
+    clips = len(cell.table.clip_id)
+    rng = np.random.default_rng(0)
+    for name in ("vision", "biosignal"):
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(clips, 11, 3)).astype(np.float32))
+        (tmp_path / f"{name}.json").write_text(json.dumps({"segment": ["a", "b"], "clip": ["c"]}))
+    found = {own.condition.name: own for own in evaluation.scenes(cell, tmp_path, MASKS)}
+    scene = found["gap_vision_30"]
+    values, present = scene.replaced["vision"]
+    assert list(scene.replaced) == ["vision"] and scene.condition.visible == ("vision",) and present.all()
+    packed, starts = np.load(tmp_path / "vision.npy"), cell.table.masks["gap_30"][..., 0]
+    for clip in (0, 7):
+        rest = np.delete(packed[clip, :-1, :2], range(starts[1, clip], starts[1, clip] + 3), axis=0)
+        expected = np.concatenate([rest.mean(0), rest.std(0), [np.nan]])
+        np.testing.assert_allclose(values[1, clip], expected, rtol=1e-5)
+
+
+def test_what_was_available_in_training_is_told(taught):
+    cell = taught.cell
+    recorded = cell.table.visible["biosignal"].numpy()
+    share = np.mean([recorded[rows].mean() for rows in cell.train])
+    assert student.available(cell, Method()) == {"vision": 1.0}
+    assert student.available(cell, Method(inputs="all"))["biosignal"] == pytest.approx(share)
+    assert student.available(cell, Method(inputs="all", dropout=0.5))["biosignal"] == pytest.approx(share / 2)
+    kept = cell.masks("random_50").numpy()
+    masked = np.mean([(recorded[rows] & kept[n, rows, 1]).mean() for n, rows in enumerate(cell.train)])
+    assert student.available(cell, Method(inputs="all", missing="random_50"))["biosignal"] == pytest.approx(masked)
+
+
 def test_every_test_clip_is_scored_once_per_seed(taught):
     cell = taught.cell
     found = evaluation.predict(cell, taught.teachers)
-    counts = found.groupby(["condition", "seed", "clip_id"]).size()
+    counts = found.groupby(["condition", "seed", "clip_id"], observed=True).size()
     clips, recorded = len(cell.table.clip_id), int(cell.table.visible["biosignal"].sum())
     assert (counts == 1).all() and recorded < clips
-    assert counts.groupby("condition").size().to_dict() == {
+    assert counts.groupby("condition", observed=True).size().to_dict() == {
         "biosignal": 2 * recorded, "vision": 2 * clips, "vision+biosignal": 2 * clips
     }  # fmt: skip
     probabilities = found[["p0", "p1", "p2"]].to_numpy()
@@ -86,13 +170,3 @@ def test_a_restored_student_says_what_it_said_when_it_was_judged(models, taught,
     one, two = (evaluation.predict(taught.cell, own).p0.to_numpy() for own in (networks, again))
     np.testing.assert_array_equal(one, two)
     assert [own["epoch"] for own in card["replicas"]] == found.epoch.tolist()
-
-
-def test_conditions_are_all_subsets_with_readable_aliases():
-    found = missing.conditions(("vision", "speech", "biosignal"))
-    assert len(found) == 7 and next(iter(found)) == "vision+speech+biosignal"
-    roles = ("vision", "speech"), ("biosignal",)
-    assert missing.alias(("vision", "speech"), *roles) == "privileged_absent"
-    assert missing.alias(("vision", "speech", "biosignal"), *roles) == "all"
-    assert missing.alias(("vision", "biosignal"), *roles) == "no_speech"
-    assert missing.alias(("speech",), *roles) == "only_speech"

@@ -4,11 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
-from conftest import small_cell
+from conftest import MASKS, small_cell
 from test_params import SHIPPED
 
 from benchmark import cell as cells
@@ -40,7 +41,7 @@ def folder(tmp_path_factory):
         params["methods"] = {name: method.model_dump() for name, method in METHODS.items()}
         params["tuning"], params["studies"] = {"weights": [0.5, 2.0]}, {}
         params["validation"]["methods"] = ["prevalent_only"]
-        params["evaluation"]["resamples"] = 100
+        params["evaluation"]["resamples"], params["missing"] = 100, MASKS.model_dump()
         Path("params.yaml").write_text(yaml.safe_dump(params))
         task = small_cell().task
         write_json(stage.PLAN / "tasks" / "made_up.json", task.model_dump(exclude={"methods"}) | {"digest": "x"})
@@ -49,10 +50,19 @@ def folder(tmp_path_factory):
         dropped = {"remarks": 0, "without_prevalent": 0, "incomplete": 0}
         source = {"provenance": "synthetic", "dropped": dropped, "extractors": {}}
         write_json(stage.INPUTS / "made_up" / "source.json", source)
+        packed_features(stage.INPUTS / "made_up", len(small_cell().table.clip_id))
         teacher.main("made_up")
         for name in METHODS:
             distill.main("made_up", name)
     return folder
+
+
+def packed_features(folder: Path, clips: int) -> None:
+    """Features by segment, of which the gaps of clips are cut: as many as the cell has once they are pooled."""
+    for name, segment, clip in (("vision", 4, 0), ("biosignal", 2, 1)):
+        values = np.random.default_rng(0).normal(size=(clips, 11, segment + clip))
+        np.save(folder / f"{name}.npy", values.astype(np.float32))
+        write_json(folder / f"{name}.json", {"segment": ["x"] * segment, "clip": ["x"] * clip})
 
 
 def within(folder: Path, patch) -> None:
@@ -109,6 +119,39 @@ def test_models_without_trouble_are_scored_on_every_seed(project):
     assert all(own["left_out"] == [] for own in records.values())
     assert "not run: labels: clean needs synthetic" in row(records, "clean_labels")
     assert set(pd.read_parquet(stage.PREDICTIONS / "made_up" / "kd.parquet").seed) == {0, 1}
+
+
+def test_a_record_has_every_condition_and_what_they_come_down_to(project):
+    found = evaluated()
+    teacher, student = found["teacher"], found["prevalent_only"]
+    assert {own["protocol"] for own in teacher["conditions"].values()} == {
+        "subset",
+        "random",
+        "equal",
+        "unequal",
+        "gap",
+    }
+    for name, own in student["conditions"].items():
+        assert "scores" in own or own["reason"] == "shows this model nothing that it can use", name
+    assert student["conditions"]["biosignal"]["clips"] == 0 and student["conditions"]["random_50"]["answered"] < 1
+    assert student["robustness"]["effective"] == {"value": 0.0, "reason": None}
+    assert student["robustness"]["learning_index"]["reason"] == "the modules of one modality alone learn"
+    assert teacher["robustness"]["learning_index"]["value"] > 0 and teacher["robustness"]["equity"]["value"] > 0
+    assert student["available"]["student"] == {"vision": 1.0} and teacher["available"]["student"] == {}
+    table = leaderboard.rows(list(found.values()))
+    assert not table[table.value.isna() & table.reason.isna()].size, "a value or a reason"
+
+
+def test_embeddings_of_test_clips_are_kept_for_the_report(project):
+    evaluated()
+    with np.load(stage.RESULTS / "embeddings" / "made_up.npz", allow_pickle=False) as held:
+        found = dict(held)
+    clips = len(found["clip_id"])
+    assert found["z/teacher"].shape == found["z/kd"].shape == (clips, 32) and "z/clean_labels" not in found
+    assert found["tokens/real"].shape == found["tokens/mse"].shape == (clips, 1, 32) and found["there"].any()
+    assert (np.diff(found["target"]) >= 0).all() and found["privileged"].tolist() == ["biosignal"]
+    splits = small_cell().test[0]
+    assert set(found["clip_id"]) <= set(small_cell().table.clip_id[splits])
 
 
 def test_a_seed_without_one_of_its_folds_is_left_out_and_said_to_be(project):

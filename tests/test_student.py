@@ -162,3 +162,17 @@ def test_a_tnet_leaves_the_initial_weights_of_a_student_as_they_are(taught, imag
         own = dict(two.named_parameters())
         for name, values in one.named_parameters():
             assert torch.equal(values, own[name][: len(values)]), name
+
+
+def test_values_that_masks_hide_in_training_change_no_weight(taught):
+    """One seed: its draw decides what is hidden."""
+    cell = small_cell(seeds=(0,), epochs=2)
+    method = Method(inputs="all", missing="random_50")
+    hidden = torch.from_numpy(~cell.table.masks["random_50"][0, :, 1])
+    states = [
+        student.fit(own, method, {}, None).state
+        for own in (cell, with_shifted(cell, "biosignal", 3.0, hidden & cell.table.visible["biosignal"]))
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    plain = student.fit(cell, Method(inputs="all"), {}, None).state
+    assert not torch.equal(plain["head.weight"], states[0]["head.weight"])

@@ -141,7 +141,7 @@ def test_students_of_views_never_see_the_privileged_one():
 def test_views_are_scored_and_read_from_the_numbers():
     cell = views.build("breast_cancer", QUICK, CPU)
     methods = {"prevalent_only": Method(), "pknot": Method(terms={"kdot": {}}, tnet="mse")}
-    rows = views.scores(cell, methods, Evaluation(resamples=100, confidence=0.95))
+    rows = views.compared(cell, methods, Evaluation(resamples=100, confidence=0.95))
     assert [row["model"] for row in rows] == ["teacher", "prevalent_only", "pknot"]
     assert all(0.7 < row["balanced_accuracy"]["value"] < 1 for row in rows)
     assert rows[1]["difference"] is None and rows[2]["difference"]["low"] <= rows[2]["difference"]["high"]

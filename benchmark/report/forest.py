@@ -3,7 +3,7 @@
 from benchmark.records import compared
 from benchmark.report import style
 from benchmark.report.leaderboard import p_text, scored, title, told_apart
-from benchmark.report.scores import intervals
+from benchmark.report.visible import intervals
 
 
 def draw(records: list[dict]) -> style.Drawn:
@@ -34,9 +34,11 @@ def draw(records: list[dict]) -> style.Drawn:
         axes.set_xlabel(f"{metric}: difference to prevalent_only (right of 0: better)")
         style.tidy(axes)
         figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    wide = any(record["difference"].get("wide") for record in found)
+    thin = "Thin bars: the interval over subjects and seeds. " if wide else ""
     reading = (
         f"Marks with thick bars: the difference and its {confidence:.0%} interval over subjects, the trained networks "
-        "given. Thin bars: the interval over subjects and seeds. Filled marks: told from prevalent_only, the interval "
+        "given. {thin}Filled marks: told from prevalent_only, the interval "
         "excludes zero and the test stands after Holm's correction over the models of the task. Right: difference, "
         "corrected p."
     )

@@ -9,10 +9,10 @@ from benchmark.report import (
     hallucination,
     heatmap,
     ranks,
-    scores,
     spread,
     structure,
     style,
+    visible,
 )
 from benchmark.report.board import heading
 from benchmark.report.evidence import Evidence
@@ -28,7 +28,7 @@ def of_task(evidence: Evidence, found: dict | None) -> Iterator[style.Drawn]:
     gone = [f"{r['method']} ({CONDUCT[r['status']]})" for r in records if r["status"] != "ok"]
     note = f" Models without scores: {style.several(gone)}." if gone else ""
     yield noted(forest.draw(records), note)
-    yield noted(scores.draw(records), note)
+    yield noted(visible.draw(records), note)
     yield noted(heatmap.draw(records), note)
     yield noted(curves.missing(records), note)
     yield ranks.draw(found, heading(records))

@@ -31,7 +31,7 @@ def row(records: list[dict]) -> list[Cell]:
         ", ".join(map(str, training["seeds"])),
         listed({name: training[name] for name in TRAINING if name in training}),
         listed(record["evaluation"]),
-        ", ".join(sorted({own["device"] for own in records})),
+        ", ".join(sorted({own["device"] for own in records} - {"unknown"})),
         "; ".join(seen) or "not told",
     ])]  # fmt: skip
 

@@ -15,16 +15,7 @@ from benchmark.report.leaderboard import (
     told_apart,
     with_interval,
 )
-
-ROBUSTNESS = {
-    "area_random": "area, random",
-    "area_wild": "area, wild",
-    "worst": "worst rate",
-    "relative": "relative robustness",
-    "effective": "effective robustness",
-    "equity": "modality equity",
-    "learning_index": "learning index",
-}
+from benchmark.robustness import EXPLAINED
 
 
 class Cell(NamedTuple):
@@ -180,12 +171,12 @@ def missing(records: list[dict]) -> Table:
 def robustness(records: list[dict]) -> Table:
     """Summaries of the curves over missing rates."""
     own = [record for record in scored(records) if record.get("robustness")]
-    head = ["method", *ROBUSTNESS.values(), "at the highest rates"]
+    head = ["method", *(name.replace("_", " ") for name in EXPLAINED), "at the highest rates"]
     rows = []
     for record in own:
-        found = [record["robustness"].get(name, {"value": None, "reason": "not computed"}) for name in ROBUSTNESS]
+        found = [record["robustness"].get(name, {"value": None, "reason": "not computed"}) for name in EXPLAINED]
         rows.append([Cell(record["method"]), *map(plain, found), Cell(highest(record))])
-    note = "Areas are under the curve of scores over missing rates; formulas are in the documentation of records."
+    note = "; ".join(f"`{name.replace('_', ' ')}`: {words}" for name, words in EXPLAINED.items()) + "."
     return Table("robustness", "Robustness", head, rows, note)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmark import ot
 from benchmark.progress import progress
-from benchmark.records import finite
+from benchmark.scores import finite
 from benchmark.seeds import generator
 from benchmark.validation.page import Section
 

@@ -13,7 +13,7 @@ import torch
 from sklearn import datasets
 
 from benchmark import cell as cells
-from benchmark import evaluation, inputs, records, splits, stats, student, targets, teacher, tnet
+from benchmark import evaluation, inputs, scores, splits, stats, student, targets, teacher, tnet
 from benchmark.cell import Cell
 from benchmark.models import Network
 from benchmark.params import Evaluation, Method, Split, Task, Training
@@ -48,7 +48,7 @@ def section(methods: dict[str, Method], training: Training, options: Evaluation,
     """Every data set with its teacher and the given methods, among them prevalent_only."""
     rows = []
     for name in progress(VIEWS, len(VIEWS), "views"):
-        rows += scores(build(name, training, device), methods, options)
+        rows += compared(build(name, training, device), methods, options)
     return Section("Two views of real data", f"{EXPLANATION}\n\n{reading(rows)}", rows)
 
 
@@ -99,14 +99,14 @@ def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]
     return found
 
 
-def scores(cell: Cell, methods: dict[str, Method], options: Evaluation) -> list[dict]:
+def compared(cell: Cell, methods: dict[str, Method], options: Evaluation) -> list[dict]:
     """A row per model: its score and its difference to prevalent_only, with intervals."""
     metric, kind = stats.headline(cell.task), cell.task.kind
     ways = options.resamples, options.confidence
     shown = {}
     for name, trained in networks(cell, methods).items():
         visible = teacher.modalities(cell) if name == "teacher" else cell.task.prevalent
-        shown[name] = records.tables(cell.task, evaluation.predict(cell, trained))["+".join(visible)]
+        shown[name] = scores.tables(cell.task, evaluation.predict(cell, trained)).subjects["+".join(visible)]
     rows = []
     for name, table in shown.items():
         score = stats.interval(lambda sums: stats.pooled(metric, kind, sums[0]), [table], *ways)
@@ -121,11 +121,9 @@ def reading(rows: list[dict]) -> str:
     """What the differences say, in a sentence for each data set."""
     told = []
     for data in dict.fromkeys(row["data"] for row in rows):
-        compared = [row for row in rows if row["data"] == data and row["difference"]]
+        own = [row for row in rows if row["data"] == data and row["difference"]]
         places = {"above `prevalent_only`": 1, "below it": -1, "not told from it": 0}
-        named = {
-            text: [row["model"] for row in compared if side(row["difference"]) == at] for text, at in places.items()
-        }
+        named = {text: [row["model"] for row in own if side(row["difference"]) == at] for text, at in places.items()}
         told.append(f"`{data}`: " + "; ".join(f"{text}: {', '.join(of) or 'none'}" for text, of in named.items()) + ".")
     return "\n".join(f"- {sentence}" for sentence in told)
 

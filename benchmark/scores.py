@@ -1,0 +1,178 @@
+"""Scores: what predictions come down to under every condition, and how a model compares with prevalent_only."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmark import missing, plugins, robustness, stats
+from benchmark.params import Evaluation, Task
+
+
+class Tables(NamedTuple):
+    """The statistics of one model, by condition."""
+
+    subjects: dict[str, np.ndarray]  # (subjects, seeds, *)
+    folds: dict[str, np.ndarray]  # (folds, seeds, *)
+    clips: dict[str, int]
+    answered: dict[str, float]  # share of clips of which the model saw anything
+    seeds: np.ndarray  # (seeds,), sorted
+
+
+def tables(task: Task, predictions: pd.DataFrame) -> Tables:
+    """Statistics by subject and by fold of each condition of one model's predictions."""
+    keys, truth, said = aligned(task, predictions)
+    seeds = np.sort(keys.seed.unique())
+    codes = {name: pd.factorize(keys[name], sort=True)[0] for name in ("subject_id", "seed", "fold")}
+    clip = pd.factorize(keys.clip_id)[0]
+    run = keys.groupby(["fold", "seed", "recording_id"]).ngroup().to_numpy() if "recording_id" in keys else None
+    found = Tables({}, {}, {}, {}, seeds)
+    for name, rows in keys.groupby("condition", sort=False, observed=True).indices.items():
+        if task.kind == "regression":
+            frames, variance = keys.frames.to_numpy()[rows], said[1][rows]
+            values = stats.moments(truth[rows], said[0][rows], run[rows], frames, variance)
+        else:
+            values = stats.confusion(truth[rows], said[rows], len(task.classes))
+        found.subjects[name] = stats.by_subject(values, codes["subject_id"][rows], codes["seed"][rows])
+        found.folds[name] = np.zeros((codes["fold"].max() + 1, len(seeds), *values.shape[1:]))
+        np.add.at(found.folds[name], (codes["fold"][rows], codes["seed"][rows]), values)
+        found.clips[name] = len(np.unique(clip[rows]))
+        found.answered[name] = float(keys.seen.to_numpy()[rows].mean()) if "seen" in keys else 1.0
+    return found
+
+
+def aligned(task: Task, predictions: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """A row per clip: keys; truth (N,) or (N, targets); prediction (N,), or prediction and variance (2, N, targets)."""
+    if task.kind != "regression":
+        return predictions, predictions.truth.to_numpy(int), predictions.prediction.to_numpy(int)
+    parts = [predictions[predictions.target == target] for target in task.target]
+    if any(not np.array_equal(part.clip_id, parts[0].clip_id) for part in parts):
+        raise ValueError("predictions: the targets do not have the same clips in the same order")
+    wide = {name: np.stack([part[name] for part in parts], axis=-1) for name in ("truth", "prediction", "variance")}
+    return parts[0].reset_index(drop=True), wide["truth"], np.stack([wide["prediction"], wide["variance"]])
+
+
+def conditions(task: Task, found: Tables, listed: list[missing.Condition], options: Evaluation) -> dict:
+    """Scores under every condition, or the reason why there are none.
+
+    Every metric with its interval under the subsets; elsewhere the headline has an interval, and the others none.
+    """
+    said, headline = {}, stats.headline(task)
+    ways = options.resamples, options.confidence
+    for own in listed:
+        entry = {"alias": own.alias, "protocol": own.protocol, "rate": own.rate}
+        if own.name not in found.subjects:
+            reason = "shows this model nothing that it can use"
+            said[own.name] = entry | {"clips": 0, "answered": None, "reason": reason}
+            continue
+        table = found.subjects[own.name]
+        entry |= {"clips": found.clips[own.name], "answered": found.answered[own.name]}
+        entry["scores"] = {}
+        for metric in stats.metrics(task.kind):
+            whole = metric == headline or own.protocol == "subset"
+            scored = of_metric(metric, task.kind, table, *ways) if whole else value_alone(metric, task.kind, table)
+            entry["scores"][metric] = scored._asdict()
+        said[own.name] = entry
+    return said
+
+
+def of_metric(metric: str, kind: str, table: np.ndarray, resamples: int, confidence: float) -> stats.Interval:
+    """A metric of one model under one condition, pooled per seed, mean over seeds, with its interval over subjects."""
+    return stats.interval(lambda sums: stats.pooled(metric, kind, sums[0]), [table], resamples, confidence)
+
+
+def value_alone(metric: str, kind: str, table: np.ndarray) -> stats.Interval:
+    """The same without an interval."""
+    value = finite(stats.pooled(metric, kind, table.sum(0)))
+    return stats.Interval(value, reason="undefined: truth or prediction has no spread" if value is None else None)
+
+
+def replicas(task: Task, found: Tables, listed: list[missing.Condition], card: dict) -> list[dict]:
+    """One entry per replica: how it was selected and what it scores on its own test clips.
+
+    Every metric under the subsets, the headline under every other condition.
+    """
+    folds = sorted({entry["fold"] for entry in card["replicas"]})
+    scored = {}
+    for own in listed:
+        if own.name in found.folds:
+            names = stats.metrics(task.kind) if own.protocol == "subset" else [stats.headline(task)]
+            scored[own.name] = {name: stats.score(name, task.kind, found.folds[own.name]) for name in names}
+    entries = []
+    for entry in card["replicas"]:
+        if entry["seed"] not in found.seeds:
+            entries.append(entry | {"scores": {}})
+            continue
+        place = folds.index(entry["fold"]), int(np.searchsorted(found.seeds, entry["seed"]))
+        own = {
+            name: {m: finite(values[place]) for m, values in by_metric.items()} for name, by_metric in scored.items()
+        }
+        entries.append(entry | {"scores": own})
+    return entries
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN: an undefined score is null."""
+    return float(value) if np.isfinite(value) else None
+
+
+def robust(task: Task, own: dict, baseline: dict | None, truth: np.ndarray, curves) -> dict:
+    """The summaries of robustness.py. own, baseline: conditions of a model and of prevalent_only; truth: the model's
+    statistics under any condition (subjects, seeds, *), from which the score of a constant answer follows; curves: of
+    its training, or None."""
+    metric, kind = stats.headline(task), task.kind
+    higher = plugins.load("metrics", metric).HIGHER_IS_BETTER
+    every = (*task.prevalent, *task.privileged)
+    lower = robustness.unknown("the headline metric is better when lower")
+    no_baseline = robustness.unknown("prevalent_only has no scores")
+    return {
+        "area_random": robustness.area(own, metric, "random"),
+        "area_wild": robustness.area(own, metric, "wild"),
+        "worst": robustness.worst(own, metric, higher),
+        "relative": robustness.area(own, metric, "random", scaled=False),
+        "effective": robustness.effective(own, baseline, metric) if baseline else no_baseline,
+        "equity": robustness.equity(own, metric, constant(metric, kind, truth), every) if higher else lower,
+        "learning_index": robustness.learning_index(curves),
+    }
+
+
+def constant(metric: str, kind: str, table: np.ndarray) -> float:
+    """The score of the best constant answer: 0 for concordance; for classes, that of the commonest."""
+    if kind == "regression":
+        return 0.0
+    truth = table.sum(0).sum(-1)[0]  # clips of each class, in the first seed
+    answer = np.zeros(table.shape[-2:])
+    answer[:, truth.argmax()] = truth
+    return float(np.nan_to_num(stats.score(metric, kind, answer)))
+
+
+def comparison(task: Task, name: str, found: dict[str, Tables], options: Evaluation) -> dict:
+    """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
+
+    found: of every scored model of the task, by name. Neither without a baseline, no gap without a teacher: one that
+    diverged in every seed has no scores.
+    """
+    headline, metric = "+".join(task.prevalent), stats.headline(task)
+    ways = options.resamples, options.confidence
+    if "prevalent_only" not in found or headline not in found[name].subjects:
+        return {}
+    pair = [found[model].subjects[headline] for model in (name, "prevalent_only")]
+    difference = stats.difference(metric, task.kind, *pair, *ways)._asdict()
+    p, reason = tested(task, found[name], found["prevalent_only"], options)
+    said = {"difference": difference | {"p": p, "p_holm": None, "reason": difference["reason"] or reason}}
+    if "teacher" not in found:
+        return said
+    upper = found["teacher"].subjects["+".join((*task.prevalent, *task.privileged))]
+    return said | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
+
+
+def tested(task: Task, own: Tables, baseline: Tables, options: Evaluation) -> tuple[float | None, str | None]:
+    """p value of the difference in the headline, or why there is none; over the seeds that both models have."""
+    pair = shared_seeds(task, own, baseline)
+    return stats.paired_test(stats.headline(task), task.kind, *pair, options.resamples)
+
+
+def shared_seeds(task: Task, own: Tables, baseline: Tables) -> list[np.ndarray]:
+    """The headline statistics of two models, of the seeds that both have."""
+    headline, both = "+".join(task.prevalent), np.intersect1d(own.seeds, baseline.seeds)
+    return [found.subjects[headline][:, np.isin(found.seeds, both)] for found in (own, baseline)]
