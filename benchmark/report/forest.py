@@ -38,9 +38,8 @@ def draw(records: list[dict]) -> style.Drawn:
     thin = "Thin bars: the interval over subjects and seeds. " if wide else ""
     reading = (
         f"Marks with thick bars: the difference and its {confidence:.0%} interval over subjects, the trained networks "
-        "given. {thin}Filled marks: told from prevalent_only, the interval "
-        "excludes zero and the test stands after Holm's correction over the models of the task. Right: difference, "
-        "corrected p."
+        f"given. {thin}Filled marks: told from prevalent_only, the interval excludes zero and the test stands after "
+        "Holm's correction over the models of the task. Right: difference, corrected p."
     )
     lost = [f"{record['method']}: {record['difference']['reason']}" for record in own if record not in found]
     return shown._replace(figure=figure, reading=" ".join([reading, *(f"Not drawn, {text}." for text in lost)]))

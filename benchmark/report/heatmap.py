@@ -17,7 +17,7 @@ def draw(records: list[dict]) -> style.Drawn:
     if not np.isfinite(values).any():
         return shown._replace(reason="no model of this task has a score under any condition")
     metric = own[0]["headline"]["metric"]
-    size = 2.4 + 0.52 * len(own), 2.2 + 0.235 * len(names)
+    size = max(2.4 + 0.52 * len(own), style.NARROWEST), 2.2 + 0.235 * len(names)
     figure = style.canvas(*size, f"{title(own[0])}: {metric} ({better(metric)}) by model and condition")
     with style.settings():
         axes = figure.subplots()

@@ -93,17 +93,12 @@ def score_of(record: dict, condition: str, metric: str | None = None) -> dict:
     return empty | entry.get("scores", {}).get(metric or record["headline"]["metric"], {})
 
 
-def protocol_of(entry: dict) -> str:
-    """Protocol of a condition; records that do not say know subsets only."""
-    return entry.get("protocol", "subset")
-
-
 def missing_curve(record: dict, protocol: str) -> list[tuple[float, dict]]:
     """(rate, headline score) of the random or the wild protocol, from nothing more hidden upwards."""
     start = {"random": "all", "wild": "privileged_absent"}[protocol]
     entries = record["conditions"].items()
     found = [(0.0, score_of(record, name)) for name, entry in entries if entry["alias"] == start]
-    found += [(e["rate"], score_of(record, n)) for n, e in entries if protocol_of(e) == protocol]
+    found += [(e["rate"], score_of(record, n)) for n, e in entries if e["protocol"] == protocol]
     return sorted(((rate, score) for rate, score in found if score["value"] is not None), key=lambda pair: pair[0])
 
 

@@ -85,7 +85,7 @@ def transport(records: list[dict], found: dict[str, np.ndarray] | str) -> style.
     if not names or "z/teacher" not in found or len(found["clip_id"]) < 3:
         return shown._replace(reason="a plan needs the teacher's and a student's embeddings of three clips or more")
     rows = np.unique(np.linspace(0, len(found["clip_id"]) - 1, CARRIED).round().astype(int))
-    figure, grid = style.panels(len(names), 4, (2.5, 2.75), f"{title(own[0])}: transport of structures")
+    figure, grid = style.panels(len(names), 4, (2.6, 2.75), f"{title(own[0])}: transport of structures")
     with style.settings():
         for number, (axes, name) in enumerate(zip(grid, names, strict=True)):
             plan = plan_between(found["z/teacher"][rows], found[f"z/{name}"][rows]) * len(rows)

@@ -20,6 +20,7 @@ SCALE = "cividis"  # its lightness rises evenly: in grey it says the same
 LEAST = {"font.size": 9, "axes.titlesize": 9, "figure.titlesize": 10, "legend.fontsize": 8.5}
 SETTINGS = LEAST | {"svg.hashsalt": "affect-pkd", "svg.fonttype": "path", "font.family": "DejaVu Sans"}
 DPI = 110
+NARROWEST = 7.0  # inches: a title fits
 
 
 class Drawn(NamedTuple):
@@ -62,7 +63,7 @@ def tidy(axes, grid: str = "both") -> None:
 def panels(count: int, columns: int, size: tuple[float, float], title: str, **more) -> tuple[Figure, list]:
     """A grid of panels of so many inches each; those beyond count are removed."""
     rows, columns = -(-count // columns), min(columns, count)
-    figure = canvas(size[0] * columns, size[1] * rows + 0.7, title)
+    figure = canvas(max(size[0] * columns, NARROWEST), size[1] * rows + 0.7, title)
     with settings():
         grid = figure.subplots(rows, columns, squeeze=False, **more).ravel()
     for axes in grid[count:]:

@@ -168,7 +168,7 @@ def explanation(record: dict) -> list[str]:
         f"others see {prevalent} only."
     )
     tests = (
-        "p: two-sided paired permutation test over subjects, uncorrected. **Bold**: told from `prevalent_only`, better "
+        "p: two-sided paired test over subjects, uncorrected. **Bold**: told from `prevalent_only`, better "
         f"or worse; the interval excludes zero and p is at most {1 - confidence:.2g} after Holm's correction over all "
         "models of the table but the control `availability` (`p_holm` in leaderboard.csv)."
     )

@@ -8,7 +8,6 @@ from benchmark.report.leaderboard import (
     missing_curve,
     named,
     p_text,
-    protocol_of,
     score_of,
     scored,
     shown_condition,
@@ -99,11 +98,7 @@ def difference(record: dict) -> Cell:
 
 def differences(records: list[dict]) -> Table:
     """How the differences to prevalent_only were tested, and how large they are."""
-    own = [
-        r
-        for r in scored(records)
-        if "difference" in r and r["method"] != "prevalent_only" and "test" in r["difference"]
-    ]
+    own = [record for record in scored(records) if "difference" in record and record["method"] != "prevalent_only"]
     head = ["method", "difference", "over subjects and seeds", "effect", "p", "p after Holm", "test"]
     head += ["worse", "equivalent", "better"]
     rows, widths = [], set()
@@ -119,7 +114,7 @@ def differences(records: list[dict]) -> Table:
             Cell(record["method"]),
             Cell(with_interval(found, signed=True), told_apart(record), found["reason"]),
             Cell(bounds, why=wide.get("reason")),
-            *map(Cell, [effect, *ps, found["test"] or "no test", *shares]),
+            *map(Cell, [effect, *ps, found.get("test") or "no test", *shares]),
         ])  # fmt: skip
     note = "Effect: mean over deviation of the subjects' differences. "
     if widths:
@@ -131,7 +126,7 @@ def differences(records: list[dict]) -> Table:
 def subsets(records: list[dict]) -> Table:
     """The headline metric under every subset of the modalities."""
     ok = [record for record in scored(records) if record["method"] not in CONTROLS]
-    names = [n for n in condition_names(ok) if protocol_of(entry_of(ok, n)) == "subset"]
+    names = [n for n in condition_names(ok) if entry_of(ok, n)["protocol"] == "subset"]
     return by_condition(ok, "subsets", "When only these modalities are visible", names, with_interval)
 
 
@@ -156,7 +151,7 @@ def by_condition(records: list[dict], name: str, heading: str, conditions: list[
 def missing(records: list[dict]) -> Table:
     """The headline metric as more is hidden, and on less than whole input: rates as columns, values alone."""
     ok = [record for record in scored(records) if record["method"] not in CONTROLS]
-    names = [n for n in condition_names(ok) if protocol_of(entry_of(ok, n)) != "subset"]
+    names = [n for n in condition_names(ok) if entry_of(ok, n)["protocol"] != "subset"]
     if not names:
         return Table("missing", "", [], [])
     table = by_condition(ok, "missing", "As modalities go missing", names, lambda s: plain(s).text)

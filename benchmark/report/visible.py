@@ -8,15 +8,15 @@ from benchmark.report.leaderboard import better, score_of, scored, title
 
 def draw(records: list[dict]) -> style.Drawn:
     """Scores of one task by method: everything visible, the prevalent modalities, each modality alone."""
-    shown = style.Drawn("scores", "Scores by method and what the model sees")
+    shown = style.Drawn("visible", "Scores by method and what the model sees")
     own = scored(records)
-    if not own:
+    names = shown_conditions(own[0]) if own else []
+    if not any(score_of(record, name)["value"] is not None for record in own for name in names):
         return shown._replace(reason="no model of this task has a score")
     metric, confidence = own[0]["headline"]["metric"], own[0]["evaluation"]["confidence"]
     figure = style.canvas(9, 1.6 + 0.38 * len(own), f"{title(own[0])}: {metric} ({better(metric)})")
     with style.settings():
         axes = figure.subplots()
-        names = shown_conditions(own[0])
         for number, (name, offset) in enumerate(zip(names, np.linspace(-0.3, 0.3, len(names)), strict=True)):
             scores = [(y + offset, score_of(record, name)) for y, record in enumerate(own)]
             found = [(y, score) for y, score in scores if score["value"] is not None]
