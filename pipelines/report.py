@@ -16,7 +16,10 @@ COMPARISONS, EMBEDDINGS, TABLES = (stage.RESULTS / name for name in ("comparison
 def main() -> None:
     params = stage.params()
     suite = params.suite
-    found = list(records.load(stage.RECORDS, suite.tasks, records.names(suite.methods)).values())
+    try:
+        found = list(records.load(stage.RECORDS, suite.tasks, records.names(suite.methods)).values())
+    except ValueError as error:  # a task none of whose records can be read
+        raise stage.Failure(str(error)) from None
     comparisons = json.loads(COMPARISONS.read_text()) if COMPARISONS.exists() else {}
     write_leaderboard(found)
     write_tables(found)

@@ -222,7 +222,9 @@ def test_the_page_needs_nothing_else_and_hides_nothing(records):
     for own in records:
         if own["status"] != "ok":
             assert f"{own['status']}: {own['reason']}"[:40] in text
-    assert "2.13.0" in text and "dvc repro" in text and "+1.20" in text and not re.search(r"\bnan\b|\bNone\b(?! of)", text)
+    assert (
+        "2.13.0" in text and "dvc repro" in text and "+1.20" in text and not re.search(r"\bnan\b|\bNone\b(?! of)", text)
+    )
 
 
 def test_the_page_copes_without_any_score_and_without_comparisons(records):

@@ -21,7 +21,7 @@ def draw(records: list[dict]) -> style.Drawn:
         axes = figure.subplots()
         widths = {rope["width"] for record in found if (rope := record["difference"].get("rope"))}
         for width in sorted(widths):
-            axes.axvspan(-width, width, color="0.9", linewidth=0, label=f"too small to matter: within {width:g}")
+            axes.axvspan(-width, width, color="0.9", linewidth=0, label=f"practically equivalent: within {width:g}")
         axes.axvline(0, color="0.4", linewidth=1)
         draw_rows(axes, found)
         axes.set_yticks(range(len(found)), [record["method"] for record in found])

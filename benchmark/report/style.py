@@ -69,7 +69,7 @@ def panels(count: int, columns: int, size: tuple[float, float], title: str, **mo
     for axes in grid[count:]:
         axes.remove()
     for axes in grid[:count]:
-        axes.locator_params(nbins=4)
+        axes.locator_params(nbins=5)
     return figure, list(grid[:count])
 
 
@@ -99,8 +99,9 @@ def save(figure: Figure, folder: Path, name: str) -> Saved:
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = io.BytesIO(), io.BytesIO()
     with settings():
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine(None)  # it is settled: each file would draw everything once more for it
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
-        figure.set_layout_engine("none")  # settled by the first drawing
         figure.savefig(svg, format="svg", metadata={"Date": None})
     saved = Saved(indexed(png), svg.getvalue())
     for ending, content in saved._asdict().items():

@@ -135,6 +135,7 @@ def entry_of(records: list[dict], name: str) -> dict:
 
 
 def by_condition(records: list[dict], name: str, heading: str, conditions: list[str], words) -> Table:
+    """A column for each condition, with what words makes of its score."""
     rows = []
     metric = records[0]["headline"]["metric"] if records else "score"
     for record in records:
@@ -145,7 +146,9 @@ def by_condition(records: list[dict], name: str, heading: str, conditions: list[
             text = "nothing to see" if hidden else words(score)
             cells.append(Cell(text, why=score.get("reason") if score["value"] is None else None))
         rows.append(cells)
-    return Table(name, heading, [f"{metric} when visible:", *conditions], rows)
+    return Table(
+        name, heading, [f"{metric} when visible:" if name == "subsets" else f"{metric} under", *conditions], rows
+    )
 
 
 def missing(records: list[dict]) -> Table:
