@@ -165,14 +165,30 @@ def test_predictions_of_other_clips_are_refused(tmp_path):
     assert set(found.predictions) == {"prevalent_only", "availability"}
 
 
+def test_predictions_of_as_many_other_clips_are_refused_and_half_a_curve_is_none(tmp_path):
+    records = made.suite()
+    made.write(tmp_path, records)
+    other = made.predictions().replace({"clip_id": {"s0_00": "stranger"}})
+    other.to_parquet(tmp_path / "predictions" / "made_up" / "kd.parquet", index=False)
+    (tmp_path / "models" / "made_up" / "kd" / "curves.csv").write_text("epoch,fo")
+    (tmp_path / "models" / "made_up" / "kdot" / "curves.csv").write_text("")
+    found = evidence.gather("made_up", records, *(tmp_path / name for name in ("predictions", "embeddings", "models")))
+    assert "kd.parquet holds other clips" in found.unread["kd"] and "kd" not in found.predictions
+    assert not {"kd", "kdot"} & set(found.curves) and "teacher" in found.curves
+    assert "No curves: kd, kdot" in curves.training(records, found.curves).reading
+
+
 def test_embeddings_of_other_clips_are_refused(tmp_path):
     path = tmp_path / "made_up.npz"
-    assert "is missing" in evidence.embedded(path, set())
-    path.write_bytes(b"half a file")
-    assert "cannot be read" in evidence.embedded(path, set())
+    assert "is missing" in evidence.embedded(path, frozenset())
     np.savez(path, **made.embeddings())
-    assert "of 48 embedded clips, such as s1_01, have no predictions" in evidence.embedded(path, {"s0_00"})
-    assert set(evidence.embedded(path, set(made.clip_names()))) == set(made.embeddings())
+    whole = path.read_bytes()
+    for part in (b"", b"half a file", whole[: len(whole) // 2]):
+        path.write_bytes(part)
+        assert "cannot be read" in evidence.embedded(path, frozenset())
+    path.write_bytes(whole)
+    assert "of 48 embedded clips, such as s1_01, have no predictions" in evidence.embedded(path, frozenset({"s0_00"}))
+    assert set(evidence.embedded(path, frozenset(made.clip_names()))) == set(made.embeddings())
 
 
 def test_reliability_of_known_predictions():

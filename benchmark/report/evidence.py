@@ -1,6 +1,8 @@
 """What the figures of a task are drawn from, beside its records: predictions, embeddings, epoch curves."""
 
 import io
+import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.leaderboard import scored
+
+COLUMNS = ("epoch", "fold", "seed", "term", "value")
 
 
 class Evidence(NamedTuple):
@@ -27,10 +31,22 @@ def gather(task: str, records: list[dict], predictions: Path, embeddings: Path, 
         path = predictions / task / f"{record['method']}.parquet"
         rows = headline_rows(path, record)
         (unread if isinstance(rows, str) else found)[record["method"]] = rows
-    known = set().union(*(rows.clip_id for rows in found.values()))
-    files = sorted((models / task).glob("*/curves.csv"))
-    curves = {path.parent.name: pd.read_csv(path) for path in files if path.stat().st_size}
+    clips = {name: frozenset(rows.clip_id) for name, rows in found.items()}
+    known = Counter(clips.values()).most_common(1)[0][0] if clips else frozenset()
+    for name in [name for name, own in clips.items() if own != known]:
+        del found[name]
+        unread[name] = f"{name}.parquet holds other clips than those of the other models: repeat `evaluate`"
+    curves = {path.parent.name: epochs(path) for path in sorted((models / task).glob("*/curves.csv"))}
+    curves = {name: table for name, table in curves.items() if table is not None}
     return Evidence(records, found, unread, embedded(embeddings / f"{task}.npz", known), curves)
+
+
+def epochs(path: Path) -> pd.DataFrame | None:
+    """Epoch curves of a model; None where the file holds none."""
+    try:
+        return pd.read_csv(path, dtype={"term": str})[list(COLUMNS)]
+    except (ValueError, KeyError):
+        return None
 
 
 def headline_rows(path: Path, record: dict) -> pd.DataFrame | str:
@@ -54,14 +70,14 @@ def headline_rows(path: Path, record: dict) -> pd.DataFrame | str:
     return rows.drop(columns="condition")
 
 
-def embedded(path: Path, known: set[str]) -> dict[str, np.ndarray] | str:
+def embedded(path: Path, known: frozenset[str]) -> dict[str, np.ndarray] | str:
     """Embeddings of the test clips of the first fold, or why there are none that belong to the predictions."""
     try:
         with np.load(io.BytesIO(path.read_bytes())) as file:
             found = {name: file[name] for name in file.files}
     except FileNotFoundError:
         return f"results/embeddings/{path.name} is missing: run `dvc repro evaluate`"
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         return f"results/embeddings/{path.name} cannot be read ({str(error)[:80]}): run `dvc repro evaluate`"
     strangers = [clip for clip in found["clip_id"] if clip not in known]
     if strangers:
