@@ -177,7 +177,13 @@ def counts(cell: Cell) -> dict:
         "subjects": len(np.unique(cell.table.subject_id)),
         "absent": absent,
         "digest": digest(cell),
+        "fold": {role: people(cell, getattr(cell, role)) for role in ("train", "validation", "test")},
     }
+
+
+def people(cell: Cell, rows: list[np.ndarray]) -> int:
+    """Subjects of a role in one fold, on average."""
+    return round(np.mean([len(np.unique(cell.table.subject_id[own])) for own in rows]))
 
 
 def digest(cell: Cell) -> str:

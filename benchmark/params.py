@@ -184,6 +184,7 @@ class Evaluation(Section):
 
     resamples: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
+    rope: Annotated[float, Field(ge=0)]  # differences of the headline this small do not matter in practice
 
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
@@ -199,9 +200,10 @@ class Missing(Section):
 
 
 class Validation(Section):
-    """What `validate` does again: published simulations, and methods on real data of scikit-learn."""
+    """What `validate` does again: published simulations, statistics, and methods on real data of scikit-learn."""
 
     repetitions: Positive
+    draws: Annotated[int, Field(ge=100)]
     methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
 
 

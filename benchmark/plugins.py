@@ -15,6 +15,7 @@ def names(kind: str) -> list[str]:
     return sorted(path.stem for path in (HERE / kind).glob("*.py") if not path.stem.startswith("_"))
 
 
+@cache
 def load(kind: str, name: str) -> ModuleType:
     """The module benchmark/<kind>/<name>.py; ValueError lists what exists."""
     if name not in names(kind):

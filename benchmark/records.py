@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmark import stats
+from benchmark.comparison import holm
 from benchmark.params import Evaluation, Task
 
 VERSION = 2
@@ -57,7 +58,7 @@ def compared(record: dict) -> bool:
 def adjust(found: list[dict]) -> None:
     """Write p_holm into the records of one task: p values adjusted for all the models compared there."""
     family = [record["difference"] for record in found if compared(record) and record["difference"]["p"] is not None]
-    for difference, p in zip(family, stats.holm([own["p"] for own in family]), strict=True):
+    for difference, p in zip(family, holm([own["p"] for own in family]), strict=True):
         difference["p_holm"] = p
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmark import missing, plugins, robustness, stats
+from benchmark import comparison, intervals, missing, plugins, ranks, robustness, stats
 from benchmark.params import Evaluation, Task
 
 
@@ -58,7 +58,6 @@ def conditions(task: Task, found: Tables, listed: list[missing.Condition], optio
     Every metric with its interval under the subsets; elsewhere the headline has an interval, and the others none.
     """
     said, headline = {}, stats.headline(task)
-    ways = options.resamples, options.confidence
     for own in listed:
         entry = {"alias": own.alias, "protocol": own.protocol, "rate": own.rate}
         if own.name not in found.subjects:
@@ -70,21 +69,19 @@ def conditions(task: Task, found: Tables, listed: list[missing.Condition], optio
         entry["scores"] = {}
         for metric in stats.metrics(task.kind):
             whole = metric == headline or own.protocol == "subset"
-            scored = of_metric(metric, task.kind, table, *ways) if whole else value_alone(metric, task.kind, table)
+            if whole:
+                scored = intervals.of_metric(metric, task.kind, table, options.confidence)
+            else:
+                scored = value_alone(metric, task.kind, table)
             entry["scores"][metric] = scored._asdict()
         said[own.name] = entry
     return said
 
 
-def of_metric(metric: str, kind: str, table: np.ndarray, resamples: int, confidence: float) -> stats.Interval:
-    """A metric of one model under one condition, pooled per seed, mean over seeds, with its interval over subjects."""
-    return stats.interval(lambda sums: stats.pooled(metric, kind, sums[0]), [table], resamples, confidence)
-
-
-def value_alone(metric: str, kind: str, table: np.ndarray) -> stats.Interval:
-    """The same without an interval."""
+def value_alone(metric: str, kind: str, table: np.ndarray) -> intervals.Interval:
+    """A metric of one model under one condition, pooled per seed, mean over seeds, without an interval."""
     value = finite(stats.pooled(metric, kind, table.sum(0)))
-    return stats.Interval(value, reason="undefined: truth or prediction has no spread" if value is None else None)
+    return intervals.Interval(value, reason="undefined: truth or prediction has no spread" if value is None else None)
 
 
 def replicas(task: Task, found: Tables, listed: list[missing.Condition], card: dict) -> list[dict]:
@@ -146,33 +143,58 @@ def constant(metric: str, kind: str, table: np.ndarray) -> float:
     return float(np.nan_to_num(stats.score(metric, kind, answer)))
 
 
-def comparison(task: Task, name: str, found: dict[str, Tables], options: Evaluation) -> dict:
+def compare(task: Task, name: str, found: dict[str, Tables], fold: dict[str, int], options: Evaluation) -> dict:
     """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
 
-    found: of every scored model of the task, by name. Neither without a baseline, no gap without a teacher: one that
-    diverged in every seed has no scores.
+    found: of every scored model of the task, by name; fold: subjects trained on and tested in one fold. Neither without
+    a baseline, no gap without a teacher: one that diverged in every seed has no scores.
     """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
-    ways = options.resamples, options.confidence
     if "prevalent_only" not in found or headline not in found[name].subjects:
         return {}
-    pair = [found[model].subjects[headline] for model in (name, "prevalent_only")]
-    difference = stats.difference(metric, task.kind, *pair, *ways)._asdict()
-    p, reason = tested(task, found[name], found["prevalent_only"], options)
-    said = {"difference": difference | {"p": p, "p_holm": None, "reason": difference["reason"] or reason}}
+    said = {"difference": difference(task, found[name], found["prevalent_only"], fold, options)}
     if "teacher" not in found:
         return said
-    upper = found["teacher"].subjects["+".join((*task.prevalent, *task.privileged))]
-    return said | {"gap_recovered": stats.gap_recovered(metric, task.kind, *pair, upper, *ways)._asdict()}
+    tables = [found[name].subjects[headline], found["prevalent_only"].subjects[headline]]
+    tables.append(found["teacher"].subjects["+".join((*task.prevalent, *task.privileged))])
+    return said | {"gap_recovered": intervals.gap_recovered(metric, task.kind, *tables, options.confidence)._asdict()}
 
 
-def tested(task: Task, own: Tables, baseline: Tables, options: Evaluation) -> tuple[float | None, str | None]:
-    """p value of the difference in the headline, or why there is none; over the seeds that both models have."""
-    pair = shared_seeds(task, own, baseline)
-    return stats.paired_test(stats.headline(task), task.kind, *pair, options.resamples)
+def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], options: Evaluation) -> dict:
+    """The headline of a model less that of a baseline, of the seeds that both have, and what can be said of it.
+
+    low, high: over subjects, given the networks; wide: over subjects and seeds; p, test, effect: paired, by subject;
+    p_pooled: by permutation of the pooled difference itself, whatever the number of subjects, where a subject's own
+    score is of few clips the better one to look at; folds: the corrected test with folds as the unit; rope: how likely
+    the subjects' differences are to lie below, within and above what matters in practice.
+    """
+    metric, kind, headline = stats.headline(task), task.kind, "+".join(task.prevalent)
+    both = np.intersect1d(own.seeds, baseline.seeds)
+    pair = [found.subjects[headline][:, np.isin(found.seeds, both)] for found in (own, baseline)]
+    value = intervals.difference(metric, kind, *pair, options.confidence)
+    wide = intervals.hierarchical(intervals.lead(metric, kind), pair, options.confidence)
+    test = comparison.paired(metric, kind, *pair, options.resamples)
+    apart = [stats.score(metric, kind, f.folds[headline][:, np.isin(f.seeds, both)]).mean(1) for f in (own, baseline)]
+    folds = comparison.nadeau_bengio(apart[0] - apart[1], fold["train"], fold["test"])
+    opinion = comparison.signed_rank(comparison.subject_differences(metric, kind, *pair), options.rope)
+    return value._asdict() | {
+        "reason": value.reason or test.reason,
+        "p": test.p,
+        "p_holm": None,
+        "p_pooled": comparison.permutation(metric, kind, *pair, options.resamples) if test.p is not None else None,
+        "test": test.name,
+        "effect": test.effect,
+        "subjects": test.subjects,
+        "excluded": test.excluded,
+        "wide": {"low": wide.low, "high": wide.high, "reason": wide.reason},
+        "folds": folds._asdict(),
+        "rope": opinion and opinion | {"width": options.rope},
+    }
 
 
-def shared_seeds(task: Task, own: Tables, baseline: Tables) -> list[np.ndarray]:
-    """The headline statistics of two models, of the seeds that both have."""
-    headline, both = "+".join(task.prevalent), np.intersect1d(own.seeds, baseline.seeds)
-    return [found.subjects[headline][:, np.isin(found.seeds, both)] for found in (own, baseline)]
+def ranking(task: Task, found: dict[str, Tables], confidence: float) -> dict:
+    """How the subjects rank the models of a task, as ranks.compare tells it."""
+    headline, metric = "+".join(task.prevalent), stats.headline(task)
+    shown = {name: own.subjects[headline] for name, own in found.items() if headline in own.subjects}
+    by_subject = {name: comparison.subject_scores(metric, task.kind, table) for name, table in shown.items()}
+    return ranks.compare(by_subject, confidence, plugins.load("metrics", metric).HIGHER_IS_BETTER)

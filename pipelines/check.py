@@ -3,7 +3,7 @@
 from benchmark import train
 from benchmark.files import write_json
 from benchmark.params import Evaluation, Training, planned
-from benchmark.validation import page, simulations, terms, transport, views
+from benchmark.validation import page, simulations, statistics, terms, transport, views
 from pipelines import stage
 
 
@@ -11,6 +11,8 @@ def main(part: str) -> None:
     entry = stage.planned("validation", part)
     if part == "simulations":
         section = simulations.section(entry["repetitions"])
+    elif part == "statistics":
+        section = statistics.section(entry["draws"])
     elif part == "transport":
         section = transport.section()
     elif part == "terms":

@@ -52,7 +52,7 @@ def main(task: str) -> None:
         entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
         entry |= {key: cards[name].get(key) for key in ("left_out", "tuning", "raw", "geometry", "available")}
         if name in tables:
-            entry |= scored(spec, name, tables, listed, cards[name], params.evaluation)
+            entry |= scored(spec, name, tables, listed, cards[name], shared["data"]["fold"], params.evaluation)
         else:
             entry |= unscored(cards[name])
         entries[name] = entry
@@ -62,6 +62,8 @@ def main(task: str) -> None:
         learnt = pd.read_csv(curves) if curves.exists() else None
         entries[name]["robustness"] = scores.robust(spec, own, baseline, truth, learnt)
     records.adjust(list(entries.values()))
+    ranked = {name: tables[name] for name in params.suite.methods if name in tables}
+    write_json(stage.RESULTS / "ranks" / f"{task}.json", scores.ranking(spec, ranked, params.evaluation.confidence))
     for name in names:
         write_json(stage.RECORDS / task / f"{name}.json", entries[name])
     summarise(task, names)
@@ -107,12 +109,12 @@ def summarise(task: str, names: list[str]) -> None:
     bars.to_csv(stage.RESULTS / "plots" / f"{task}.csv", index=False)
 
 
-def scored(spec, name: str, tables: dict, listed: list, card: dict, options) -> dict:
+def scored(spec, name: str, tables: dict, listed: list, card: dict, fold: dict, options) -> dict:
     return {
         "status": "ok",
         "conditions": scores.conditions(spec, tables[name], listed, options),
         "replicas": scores.replicas(spec, tables[name], listed, card),
-    } | scores.comparison(spec, name, tables, options)
+    } | scores.compare(spec, name, tables, fold, options)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def validation(params: Params, methods: dict[str, dict]) -> dict[str, dict]:
     views = {"methods": chosen, "training": params.training.model_dump(), "evaluation": params.evaluation.model_dump()}
     return {
         "simulations": {"repetitions": params.validation.repetitions},
+        "statistics": {"draws": params.validation.draws}
+        | {name: plugins.digest("metrics", name) for name in ("kappa", "ccc")},
         "transport": {},
         "terms": {name: plugins.digest("losses", name) for name in plugins.names("losses")},
         "views": views | {"digest": plugins.digest("metrics", "balanced_accuracy")},

@@ -1,16 +1,15 @@
 """report: records -> leaderboard, tables, figures and one page."""
 
-import json
 import shutil
 from functools import partial
 
 from benchmark import executor, records
 from benchmark.files import write_json
-from benchmark.report import board, evidence, formats, gallery, leaderboard, page, ranks, style, tables
+from benchmark.report import board, combination, evidence, formats, gallery, leaderboard, page, ranks, style, tables
 from benchmark.report.leaderboard import readable, scored
 from pipelines import stage
 
-COMPARISONS, EMBEDDINGS, TABLES = (stage.RESULTS / name for name in ("comparisons.json", "embeddings", "tables"))
+EMBEDDINGS, RANKS, TABLES = (stage.RESULTS / name for name in ("embeddings", "ranks", "tables"))
 
 
 def main() -> None:
@@ -20,19 +19,21 @@ def main() -> None:
         found = list(records.load(stage.RECORDS, suite.tasks, records.names(suite.methods)).values())
     except ValueError as error:  # a task none of whose records can be read
         raise stage.Failure(str(error)) from None
-    comparisons = json.loads(COMPARISONS.read_text()) if COMPARISONS.exists() else {}
+    tasks = board.by_task(found)
+    told = {task: evidence.ranking(RANKS / f"{task}.json") for task in tasks}
+    comparisons = combination.all_tasks(found)
+    write_json(stage.RESULTS / "comparisons.json", comparisons | {"ranks": told | {"all": comparisons["ranks"]}})
     write_leaderboard(found)
     write_tables(found)
     shutil.rmtree(stage.FIGURES, ignore_errors=True)
-    told, tasks = comparisons.get("ranks", {}), board.by_task(found)
-    own = [(task, part, told.get(task)) for task, part in tasks.items()]
+    own = [(task, part, told[task]) for task, part in tasks.items()]
     figures = dict(zip(tasks, executor.spread(drawn, own, "figures", params.runtime.workers), strict=True))
-    across = kept("all", ranks.draw(told.get("all"), board.everywhere(found)))
-    (stage.RESULTS / "report.html").write_text(page.html(found, figures, comparisons, [across]))
+    across = kept("all", ranks.draw(comparisons["ranks"], board.everywhere(found)))
+    (stage.RESULTS / "report.html").write_text(page.html(found, figures, comparisons["combined"], [across]))
     print(f"results/report.html: {len(scored(found))} of {len(found)} models scored on {len(tasks)} tasks")
 
 
-def drawn(own: tuple[str, list[dict], dict | None]) -> list[page.Figure]:
+def drawn(own: tuple[str, list[dict], dict]) -> list[page.Figure]:
     """Every figure of a task, kept as files, for the page. own: task, its records, its ranks."""
     task, part, told = own
     shown = evidence.gather(task, part, stage.PREDICTIONS, EMBEDDINGS, stage.MODELS)

@@ -6,7 +6,7 @@ from benchmark.files import write_json
 from benchmark.validation import page
 from pipelines import stage
 
-PARTS = ("simulations", "transport", "views", "terms")
+PARTS = ("simulations", "transport", "views", "terms", "statistics")
 
 
 def main() -> None:

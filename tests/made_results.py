@@ -51,7 +51,8 @@ def entry(alias: str, protocol: str, rate: float | None, value: float) -> dict:
 def record(method: str, value: float = 0.4, task: str = "made_up", **more) -> dict:
     """A scored record; `more` replaces its entries."""
     difference = score(round(value - 0.4, 9)) | {
-        "p": 0.03, "p_holm": 0.06, "test": "paired permutation", "effect": 0.4,
+        "p": 0.03, "p_holm": 0.06, "test": "paired permutation", "effect": 0.4, "p_pooled": 0.04,
+        "subjects": 8, "excluded": 0, "folds": {"t": 1.5, "p": 0.2, "reason": None},
         "wide": {"low": value - 0.6, "high": value - 0.2, "reason": None},
         "rope": {"worse": 0.1, "equivalent": 0.3, "better": 0.6, "width": 0.01},
     }  # fmt: skip

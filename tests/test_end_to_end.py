@@ -65,7 +65,7 @@ def make_small(params: dict) -> None:
     params["populations"]["conversation"] |= {"subjects": 10, "seconds": 18}
     params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
     params["evaluation"]["resamples"] = 200
-    params["validation"] = {"repetitions": 2, "methods": ["prevalent_only", "kd"]}
+    params["validation"] = {"repetitions": 2, "draws": 100, "methods": ["prevalent_only", "kd"]}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_first_repro_runs_every_stage(clone):
     cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
     of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
     of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features")}
-    parts = {f"check@{part}" for part in ("simulations", "transport", "terms", "views")}
+    parts = {f"check@{part}" for part in ("simulations", "statistics", "transport", "terms", "views")}
     assert clone.first == cells | of_tasks | of_datasets | parts | {"plan", "report", "track", "validate"}
 
 

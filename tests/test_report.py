@@ -6,7 +6,18 @@ import re
 import made_results as made
 import pytest
 
-from benchmark.report import board, failures, formats, leaderboard, page, provenance, style, summary, tables
+from benchmark.report import (
+    board,
+    combination,
+    failures,
+    formats,
+    leaderboard,
+    page,
+    provenance,
+    style,
+    summary,
+    tables,
+)
 from benchmark.report.tables import Cell, Table
 
 
@@ -29,8 +40,8 @@ def test_synthetic_results_say_so_everywhere(records):
     assert set(leaderboard.rows(records).provenance) == {"synthetic"}
     assert board.caption_across(records).startswith("SYNTHETIC")
     real = [own | {"provenance": "real"} for own in records]
-    assert "SYNTHETIC" not in board.markdown(real) + board.caption_across(real) + page.html(real, {}, {}, [])
-    assert "SYNTHETIC recordings in made_up" in page.html(records, {}, {}, [])
+    assert "SYNTHETIC" not in board.markdown(real) + board.caption_across(real) + page.html(real, {}, [], [])
+    assert "SYNTHETIC recordings in made_up" in page.html(records, {}, [], [])
 
 
 def test_a_leaky_split_says_so(records):
@@ -67,7 +78,8 @@ def test_missing_rates_are_columns_and_unseen_clips_are_told(records):
 
 def test_differences_name_their_test_and_their_region_of_equivalence(records):
     found = row(records, "kd", "differences")
-    assert found[2:] == ["[-0.100, +0.300]", "+0.40", ".030", ".060", "paired permutation", "10%", "30%", "60%"]
+    assert found[2:7] == ["[-0.100, +0.300]", "+0.40", ".030", ".060", "paired permutation"]
+    assert found[7:] == [".040", ".200", "10%", "30%", "60%"]
     named(records, "kd")["difference"] |= {"wide": None, "rope": None, "effect": None, "test": None, "p": None}
     assert row(records, "kd", "differences")[2:5] == ["no interval", "none", "none"]
 
@@ -121,7 +133,7 @@ def test_without_p_nothing_is_bold_and_the_table_is_whole(records):
 def test_every_row_has_a_value_or_a_reason(records):
     rows = leaderboard.rows(records)
     assert (rows.value.notna() | rows.reason.notna()).all()
-    assert rows[rows.method == "clean_labels"].reason.tolist() == ["not run: labels: clean needs synthetic recordings"]
+    assert rows[rows.method == "clean_labels"].reason.tolist() == ["labels: clean needs synthetic recordings"]
     assert set(rows.protocol.dropna()) == {"subset", "random", "wild", "gap"}
     assert (
         rows[rows.condition == "wild_50"].rate.eq(0.5).all()
@@ -215,7 +227,7 @@ def test_csv_gives_the_reason_of_an_empty_cell(records):
 
 def test_the_page_needs_nothing_else_and_hides_nothing(records):
     drawn = style.Drawn("forest", "Differences", reason="no <b>model</b> could be compared")
-    told = {"combined": [{"method": "kd", "z": 1.2, "p": 0.2, "p_holm": 0.4, "tasks": ["made_up"], "reason": None}]}
+    told = [{"method": "kd", "z": 1.2, "p": 0.2, "p_holm": 0.4, "tasks": ["made_up"], "reason": None}]
     text = page.html(records, {"made_up": [page.figure(drawn, None)]}, told, [])
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", text) and "<script" not in text and "url(" not in text
     assert "Not drawn: no &lt;b&gt;model&lt;/b&gt; could be compared." in text
@@ -229,9 +241,26 @@ def test_the_page_needs_nothing_else_and_hides_nothing(records):
 
 def test_the_page_copes_without_any_score_and_without_comparisons(records):
     few = [made.unscored(own["method"], "diverged", "no seed is left") for own in records]
-    text = page.html(few, {}, {"combined": {"reason": "one data set only"}}, [])
-    assert "No combined test: one data set only." in text and "No model of this task has a score." in text
-    assert "they were not computed" in page.html(records, {}, {}, [])
+    text = page.html(few, {}, combination.all_tasks(few)["combined"], [])
+    assert "No model could be compared" in text and "No model of this task has a score." in text
+    one = page.html(records, {}, combination.all_tasks(records)["combined"], [])
+    assert "none: nothing to combine: tested on 1 data set" in one
+
+
+def test_all_tasks_together(records):
+    other = [own | {"dataset": "recola"} for own in made.suite("other")]
+    found = combination.all_tasks([*records, *other])
+    kd, kdot = found["combined"]
+    assert kd["z"] > 2 and kd["tasks"] == ["made_up", "other"] and kdot["reason"] is None
+    assert [entry["method"] for entry in found["ranks"]["methods"]] == ["kd", "kdot", "prevalent_only"]
+    assert found["ranks"]["blocks"] == 2 and found["ranks"]["unit"] == "tasks"
+    named(other, "kd")["headline"] = {"metric": "mae", "condition": "vision"}
+    assert combination.all_tasks([*records, *other])["ranks"]["excluded"] == 1, "kd has no such score"
+    few = [made.unscored(own["method"], "diverged", "no seed is left") for own in records]
+    assert (
+        combination.all_tasks(few)["combined"] == []
+        and "no ranks of 0" in combination.all_tasks(few)["ranks"]["reason"]
+    )
 
 
 def test_the_page_holds_the_smaller_of_picture_and_drawing():

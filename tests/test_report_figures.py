@@ -10,7 +10,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from benchmark.report import calibration, curves, evidence, forest, gallery, hallucination, spread, structure, style
+from benchmark.report import (
+    calibration,
+    curves,
+    evidence,
+    forest,
+    gallery,
+    hallucination,
+    ranks,
+    spread,
+    structure,
+    style,
+)
 
 FIGURES = {
     "forest", "visible", "heatmap", "missing", "ranks", "subjects", "reliability", "similarity", "transport",
@@ -239,3 +250,18 @@ def test_curves_start_where_nothing_more_is_hidden():
 def test_models_without_scores_are_named_below_the_figures(shown):
     for name in ("forest", "heatmap", "missing"):
         assert "clean_labels (not run), rand_tnet (unreadable) and kdot_k10 (diverged" in shown[name].reading
+
+
+def test_ranks_that_cannot_be_read_have_a_reason(tmp_path):
+    assert "is missing" in evidence.ranking(tmp_path / "made_up.json")["reason"]
+    (tmp_path / "made_up.json").write_text('{"methods": [')
+    found = evidence.ranking(tmp_path / "made_up.json")
+    assert "not a whole file" in ranks.draw(found, "made_up").reason
+    two = made.RANKS | {
+        "methods": made.RANKS["methods"][:2],
+        "friedman": None,
+        "critical_difference": None,
+        "cliques": [],
+    }
+    drawn = ranks.draw(two | {"reason": "two methods: a paired test compares them"}, "made_up")
+    assert drawn.figure and drawn.reading.endswith("left out. Two methods: a paired test compares them.")

@@ -12,7 +12,7 @@ TASK = Task(
     privileged=["biosignal"], split={"rule": "subject_folds", "folds": 2, "validation": 0.2, "seed": 0},
 )  # fmt: skip
 VALUES = TASK.model_copy(update={"kind": "regression", "target": ["arousal", "valence"], "classes": []})
-OPTIONS = Evaluation(resamples=200, confidence=0.95)
+OPTIONS = Evaluation(resamples=200, confidence=0.95, rope=0.01)
 LISTED = missing.listed(TASK, Missing(rates=[0.3], unequal=[0.2, 0.8], gaps=[]))
 
 
@@ -96,26 +96,62 @@ def test_targets_of_different_clips_are_an_error():
         scores.tables(VALUES, rows)
 
 
+FOLD = {"train": 4, "validation": 1, "test": 2}
+
+
 def compare(**found: pd.DataFrame) -> dict[str, dict]:
     tables = {name: scores.tables(TASK, rows) for name, rows in found.items()}
-    return {name: scores.comparison(TASK, name, tables, OPTIONS) for name in found}
+    return {name: scores.compare(TASK, name, tables, FOLD, OPTIONS) for name in found}
 
 
-def test_a_difference_has_a_p_value():
+def test_a_difference_has_all_that_can_be_said_of_it():
     found = compare(teacher=predictions(0.9, [0, 1]), prevalent_only=predictions(0.6, [0, 1]))
-    assert found["teacher"]["difference"]["p"] == 2 / 2**7 < found["prevalent_only"]["difference"]["p"] == 1
+    own = found["teacher"]["difference"]
+    assert own["p"] == 2 / 2**7 < found["prevalent_only"]["difference"]["p"] == 1
+    assert own["test"] == "paired permutation" and own["effect"] > 1 and own["reason"] is None
+    assert own["wide"]["low"] <= own["low"] < own["value"] < own["high"] <= own["wide"]["high"]
+    assert own["rope"]["better"] > 0.9 and own["rope"]["width"] == 0.01 and own["folds"]["t"] > 0
 
 
-def test_only_seeds_of_both_models_are_tested():
+def test_from_twenty_subjects_on_their_scores_are_ranked():
+    many = [predictions(accuracy, [0, 1], subjects=21) for accuracy in (0.9, 0.6)]
+    found = compare(teacher=many[0], prevalent_only=many[1])["teacher"]["difference"]
+    assert found["test"] == "Wilcoxon signed-rank" and found["p"] < 0.001
+
+
+def test_one_seed_tells_nothing_of_other_training():
+    found = compare(teacher=predictions(0.9, [0]), prevalent_only=predictions(0.6, [0]))["teacher"]["difference"]
+    assert found["wide"] == {"low": None, "high": None, "reason": "one seed: nothing is known of other training"}
+    assert found["low"] is not None and found["p"] is not None
+
+
+def test_only_seeds_of_both_models_are_compared():
     every, late = predictions(0.6, [0, 1, 2]), predictions(0.65, [2])
-    tables = [scores.tables(TASK, rows) for rows in (late, every, every[every.seed == 2])]
-    assert scores.tested(TASK, *tables[:2], OPTIONS) == scores.tested(TASK, tables[0], tables[2], OPTIONS)
+    own, whole, same = (scores.tables(TASK, rows) for rows in (late, every, every[every.seed == 2]))
+    assert scores.difference(TASK, own, whole, FOLD, OPTIONS) == scores.difference(TASK, own, same, FOLD, OPTIONS)
 
 
-def test_too_few_subjects_are_the_reason_for_no_p():
+def test_few_subjects_are_the_reason_for_what_cannot_be_said():
     few = [predictions(accuracy, [0], subjects=4) for accuracy in (0.9, 0.6)]
     found = compare(teacher=few[0], prevalent_only=few[1])["teacher"]["difference"]
     assert found["p"] is None and found["reason"].startswith("no test from 4 subjects") and found["low"] is not None
+    assert found["rope"] is None
+    one = [predictions(accuracy, [0, 1], subjects=1) for accuracy in (0.9, 0.6)]
+    found = compare(teacher=one[0], prevalent_only=one[1])["teacher"]["difference"]
+    assert found["low"] is None and found["reason"] == "no interval from 1 subject" and found["value"] is not None
+
+
+def test_predictions_without_spread_are_undefined_in_words():
+    rows = values_table().assign(prediction=0.0, truth=0.0)
+    listed = [own for own in missing.listed(VALUES, Missing(rates=[0.3], unequal=[0.2, 0.8], gaps=[]))]
+    found = scores.conditions(VALUES, scores.tables(VALUES, rows), listed, OPTIONS)["vision"]["scores"]["ccc"]
+    assert found["value"] is None and found["reason"].startswith("undefined")
+
+
+def test_subjects_rank_the_models():
+    tables = {f"m{number}": scores.tables(TASK, predictions(0.6 + number / 10, [0, 1])) for number in range(3)}
+    found = scores.ranking(TASK, tables, 0.95)
+    assert [own["method"] for own in found["methods"]] == ["m2", "m1", "m0"] and found["blocks"] == 7
 
 
 def test_the_constant_answer_scores_chance():

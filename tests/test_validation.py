@@ -8,7 +8,7 @@ import torch
 
 from benchmark import ot
 from benchmark.params import Evaluation, Method, Training
-from benchmark.validation import page, simulations, transport, views
+from benchmark.validation import bootstraps, crowds, page, simulations, statistics, transport, views
 
 CPU = torch.device("cpu")
 QUICK = Training(seeds=[0], encoder="temporal", batch=64, epochs=4, steps=8, rate=0.005, decay=0.01)
@@ -99,6 +99,56 @@ def test_other_anchors_biased_transport_and_a_stale_kernel_are_noticed(monkeypat
     assert outside(transport.closed_forms()) == {"one dimension: sorted, epsilon .01"}
 
 
+def test_statistics_become_a_page_whatever_the_draws():
+    section = statistics.section(100)
+    text = json.dumps(page.content({"statistics": section}), allow_nan=False)
+    assert len({tuple(row) for row in section.rows}) == 1 and "permutation, 16 subjects" in text
+    assert {row["verdict"] for row in section.rows if "interval: CCC, 16" in row["check"]} == {None}
+    assert "Nadeau-Bengio" in page.markdown({"statistics": section})
+
+
+def test_intervals_that_are_too_narrow_are_noticed(monkeypatch):
+    monkeypatch.setattr(statistics, "SUBJECTS", (23,))
+    monkeypatch.setattr(statistics, "CROWDS", {"kappa": statistics.CROWDS["kappa"]})
+    rows = statistics.covered(10_000)
+    assert len(rows) == 2 and not outside(rows)
+    right = statistics.limits
+
+    def narrow(value, spreads, confidence):
+        return right(value, [own._replace(variance=0.7 * own.variance) for own in spreads], confidence)
+
+    monkeypatch.setattr(statistics, "limits", narrow)
+    assert outside(statistics.covered(2000)) == {
+        "interval: kappa, 23 subjects",
+        "interval: difference of kappa, 23 subjects",
+    }
+
+
+def test_tests_that_find_too_much_are_noticed(monkeypatch):
+    assert not outside(statistics.folds(1000)) and not outside([row_of_paired(1000)])
+    paired, corrected = statistics.paired, statistics.nadeau_bengio
+    monkeypatch.setattr(statistics, "paired", lambda *given: (own := paired(*given))._replace(p=own.p / 2))
+    monkeypatch.setattr(statistics, "nadeau_bengio", lambda apart, train, test: corrected(apart, train, 1))
+    assert outside([row_of_paired(1000)]) and outside(statistics.folds(1000))
+
+
+def row_of_paired(draws: int) -> dict:
+    """What false_positives says of equal models and ten subjects."""
+    people = crowds.graded(np.random.default_rng(0), 2000, 1)
+    people = np.concatenate([people, people[::-1]], axis=1)
+    p = statistics.tested(people, "kappa", "ordinal", draws, 10)
+    return statistics.judged(statistics.row("paired", 10, draws, (p <= 0.05).mean()), *statistics.FALSE)
+
+
+def test_bootstraps_over_subjects_and_seeds_draw_both():
+    """Seeds that differ by 1 and subjects that hardly do: the ends are those of drawing the two seeds."""
+    values = np.random.default_rng(0).uniform(size=(1, 30, 2, 1, 1)) * 1e-3 + np.array([0, 1.0])[:, None, None]
+    low, high = bootstraps.pigeonhole(
+        lambda s: s[0][..., 0, 0].mean(-1) / 30, list(values), 400, 0.9, np.random.default_rng(1)
+    )
+    assert (low, high) == pytest.approx((0, 1), abs=2e-3)
+
+
 def test_any_rows_become_a_table():
     rows = [
         {
@@ -141,7 +191,7 @@ def test_students_of_views_never_see_the_privileged_one():
 def test_views_are_scored_and_read_from_the_numbers():
     cell = views.build("breast_cancer", QUICK, CPU)
     methods = {"prevalent_only": Method(), "pknot": Method(terms={"kdot": {}}, tnet="mse")}
-    rows = views.compared(cell, methods, Evaluation(resamples=100, confidence=0.95))
+    rows = views.compared(cell, methods, Evaluation(resamples=100, confidence=0.95, rope=0.01))
     assert [row["model"] for row in rows] == ["teacher", "prevalent_only", "pknot"]
     assert all(0.7 < row["balanced_accuracy"]["value"] < 1 for row in rows)
     assert rows[1]["difference"] is None and rows[2]["difference"]["low"] <= rows[2]["difference"]["high"]

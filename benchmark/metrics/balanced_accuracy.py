@@ -4,6 +4,7 @@ import numpy as np
 
 KINDS = ("classification", "ordinal")
 HIGHER_IS_BETTER = True
+RANGE = (0, 1)
 
 
 def score(confusion: np.ndarray, kind: str) -> np.ndarray:

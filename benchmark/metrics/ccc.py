@@ -6,6 +6,7 @@ from benchmark.concordance import ccc
 
 KINDS = ("regression",)
 HIGHER_IS_BETTER = True
+RANGE = (-1, 1)
 
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from benchmark.stats import RECORDINGS
 
 KINDS = ("regression",)
 HIGHER_IS_BETTER = True
+RANGE = (-1, 1)
 
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 
 KINDS = ("ordinal", "regression")
 HIGHER_IS_BETTER = False
+RANGE = (0, float("inf"))
 
 
 def score(statistics: np.ndarray, kind: str) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 
 KINDS = ("regression",)
 HIGHER_IS_BETTER = False
+RANGE = (0, float("inf"))
 
 
 def score(moments: np.ndarray, kind: str) -> np.ndarray:

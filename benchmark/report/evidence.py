@@ -1,6 +1,7 @@
 """What the figures of a task are drawn from, beside its records: predictions, embeddings, epoch curves."""
 
 import io
+import json
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -39,6 +40,16 @@ def gather(task: str, records: list[dict], predictions: Path, embeddings: Path, 
     curves = {path.parent.name: epochs(path) for path in sorted((models / task).glob("*/curves.csv"))}
     curves = {name: table for name, table in curves.items() if table is not None}
     return Evidence(records, found, unread, embedded(embeddings / f"{task}.npz", known), curves)
+
+
+def ranking(path: Path) -> dict:
+    """How subjects rank the models of a task, or why that is not known."""
+    try:
+        return json.loads(path.read_text()) | {"unit": "subjects"}
+    except FileNotFoundError:
+        return {"methods": [], "reason": f"results/ranks/{path.name} is missing: run `dvc repro evaluate`"}
+    except ValueError:
+        return {"methods": [], "reason": f"results/ranks/{path.name} is not a whole file: run `dvc repro -f evaluate`"}
 
 
 def epochs(path: Path) -> pd.DataFrame | None:

@@ -23,7 +23,9 @@ def draw(records: list[dict]) -> style.Drawn:
         axes = figure.subplots()
         paint(axes, values, higher="higher" in better(metric))
         axes.set_yticks(range(len(names)), [label(own, name) for name in names])
-        axes.set_xticks(range(len(own)), [record["method"] for record in own], rotation=40, ha="left", rotation_mode="anchor")
+        axes.set_xticks(
+            range(len(own)), [record["method"] for record in own], rotation=40, ha="left", rotation_mode="anchor"
+        )
         axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=2)
         protocols = [protocol_of(own, name) for name in names]
         for row in np.flatnonzero(np.array(protocols[1:]) != np.array(protocols[:-1])):

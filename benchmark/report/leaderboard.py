@@ -22,6 +22,8 @@ COLUMNS = (
     "high",
     "p",
     "p_holm",
+    "p_pooled",
+    "p_folds",
     "test",
     "effect",
     "wide_low",
@@ -39,7 +41,7 @@ def rows(records: list[dict]) -> pd.DataFrame:
     for record in records:
         keys = {"task": record["task"], "method": record["method"], "provenance": record.get("provenance")}
         if record["status"] != "ok":
-            found.append(keys | {"reason": f"{record['status']}: {record['reason']}"})
+            found.append(keys | {"reason": record["reason"]})
         for condition, entry in record["conditions"].items():
             named = keys | {"condition": condition}
             named |= {name: entry.get(name) for name in ("alias", "protocol", "rate", "clips", "answered")}
@@ -61,7 +63,8 @@ def flat(difference: dict) -> dict:
     """A difference with its wide interval and its shares of a region of practical equivalence as columns."""
     wide, rope = difference.get("wide") or {}, difference.get("rope") or {}
     shares = {name: rope.get(name) for name in ("worse", "equivalent", "better")}
-    return difference | {"wide_low": wide.get("low"), "wide_high": wide.get("high")} | shares
+    more = {"p_folds": (difference.get("folds") or {}).get("p")}
+    return difference | more | {"wide_low": wide.get("low"), "wide_high": wide.get("high")} | shares
 
 
 def title(record: dict) -> str:

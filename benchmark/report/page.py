@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from benchmark.report import failures, provenance, summary, tables
 from benchmark.report.board import across, by_task, heading
-from benchmark.report.leaderboard import readable
+from benchmark.report.leaderboard import p_text, readable
 from benchmark.report.style import DPI, Drawn, Saved
 from benchmark.report.tables import Cell, Table
 
@@ -38,8 +38,11 @@ def figure(drawn: Drawn, saved: Saved | None) -> Figure:
     return Figure(drawn, source, round(wide * INCH / DPI), round(high * INCH / DPI))
 
 
-def html(records: list[dict], figures: dict[str, list[Figure]], comparisons: dict, across_tasks: list[Figure]) -> str:
-    """The whole page. figures: task -> its figures; across_tasks: those of all tasks together."""
+def html(
+    records: list[dict], figures: dict[str, list[Figure]], together: list[dict], across_tasks: list[Figure]
+) -> str:
+    """The whole page. figures: task -> its figures; together: rows of
+    comparison.combined; across_tasks: figures of all tasks together."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
@@ -48,7 +51,7 @@ def html(records: list[dict], figures: dict[str, list[Figure]], comparisons: dic
     return environment.get_template("page.html").render(
         overview=summary.overview(by_task(records)),
         leaderboard=across(records),
-        combined=combined(comparisons),
+        combined=combined(together),
         across=across_tasks,
         tasks=tasks,
         failures=failures.table(records),
@@ -84,18 +87,17 @@ def footnotes(table: Table) -> dict[str, int]:
     return {reason: number for number, reason in enumerate(tables.reasons(table), 1)}
 
 
-def combined(comparisons: dict) -> Table | str:
-    """Differences to prevalent_only over all tasks together, or why there are none."""
-    found = comparisons.get("combined", {"reason": "they were not computed for these records"})
-    if isinstance(found, dict):
-        return found["reason"]
+def combined(found: list[dict]) -> Table:
+    """Differences to prevalent_only over all tasks together, and why there is none."""
     rows = []
     for entry in found:
-        if entry.get("z") is None:
+        if entry["z"] is None:
             rows.append([Cell(entry["method"]), Cell(f"none: {entry['reason']}", why=entry["reason"]), *[Cell("")] * 3])
             continue
-        numbers = [f"{entry['z']:+.2f}", f"{entry['p']:.3f}", f"{entry['p_holm']:.3f}"]
-        count = entry["tasks"] if isinstance(entry["tasks"], int) else len(entry["tasks"])
-        rows.append([*map(Cell, [entry["method"], *numbers, str(count)])])
-    note = "z above 0: better than prevalent_only. Tasks of one dataset share subjects, so they are not independent."
+        ps = [p_text(entry[name])[2:] for name in ("p", "p_holm")]
+        rows.append([*map(Cell, [entry["method"], f"{entry['z']:+.2f}", *ps, ", ".join(entry["tasks"])])])
+    note = (
+        "Stouffer's z over data sets, weighted by the root of their subjects; above 0: better than prevalent_only. "
+        "Tasks of one data set share their people and enter as one, by their mean."
+    )
     return Table("combined", "All tasks together", ["method", "z", "p", "p after Holm", "tasks"], rows, note)

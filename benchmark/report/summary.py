@@ -164,7 +164,7 @@ def explanation(record: dict) -> list[str]:
     said = (
         f"{data['clips']} clips of {data['subjects']} subjects. Prevalent: {prevalent}; privileged: {privileged}. "
         f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
-        f"over seeds, with {confidence:.0%} BCa bootstrap intervals over subjects. `teacher` sees everything; all "
+        f"over seeds, with {confidence:.0%} jackknife-t intervals over subjects. `teacher` sees everything; all "
         f"others see {prevalent} only."
     )
     tests = (

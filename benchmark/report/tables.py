@@ -99,8 +99,8 @@ def difference(record: dict) -> Cell:
 def differences(records: list[dict]) -> Table:
     """How the differences to prevalent_only were tested, and how large they are."""
     own = [record for record in scored(records) if "difference" in record and record["method"] != "prevalent_only"]
-    head = ["method", "difference", "over subjects and seeds", "effect", "p", "p after Holm", "test"]
-    head += ["worse", "equivalent", "better"]
+    head = ["method", "difference", "over subjects and seeds", "effect", "p", "p after Holm", "test", "p, pooled"]
+    head += ["p, folds", "worse", "equivalent", "better"]
     rows, widths = [], set()
     for record in own:
         found = record["difference"]
@@ -108,15 +108,19 @@ def differences(records: list[dict]) -> Table:
         widths |= {rope["width"]} if "width" in rope else set()
         bounds = f"[{wide['low']:+.3f}, {wide['high']:+.3f}]" if wide.get("low") is not None else "no interval"
         effect = "none" if found.get("effect") is None else f"{found['effect']:+.2f}"
-        ps = ["none" if found[name] is None else p_text(found[name])[2:] for name in ("p", "p_holm")]
+        told = [found["p"], found["p_holm"], found.get("p_pooled"), (found.get("folds") or {}).get("p")]
+        p, holm, pooled, folds = ("none" if value is None else p_text(value)[2:] for value in told)
         shares = [f"{rope[name]:.0%}" if name in rope else "" for name in ("worse", "equivalent", "better")]
         rows.append([
             Cell(record["method"]),
             Cell(with_interval(found, signed=True), told_apart(record), found["reason"]),
             Cell(bounds, why=wide.get("reason")),
-            *map(Cell, [effect, *ps, found.get("test") or "no test", *shares]),
+            *map(Cell, [effect, p, holm, found.get("test") or "no test", pooled, folds, *shares]),
         ])  # fmt: skip
-    note = "Effect: mean over deviation of the subjects' differences. "
+    note = (
+        "Effect: mean over deviation of the subjects' differences. p, pooled: permutation of the pooled difference. p, "
+        "folds: corrected resampled t test over folds (Nadeau and Bengio). "
+    )
     if widths:
         within = " or ".join(f"{width:g}" for width in sorted(widths))
         note += f"Worse, equivalent, better: chance that the difference lies below, within or above ±{within}."

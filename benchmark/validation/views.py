@@ -13,7 +13,7 @@ import torch
 from sklearn import datasets
 
 from benchmark import cell as cells
-from benchmark import evaluation, inputs, scores, splits, stats, student, targets, teacher, tnet
+from benchmark import evaluation, inputs, intervals, scores, splits, stats, student, targets, teacher, tnet
 from benchmark.cell import Cell
 from benchmark.models import Network
 from benchmark.params import Evaluation, Method, Split, Task, Training
@@ -102,17 +102,17 @@ def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]
 def compared(cell: Cell, methods: dict[str, Method], options: Evaluation) -> list[dict]:
     """A row per model: its score and its difference to prevalent_only, with intervals."""
     metric, kind = stats.headline(cell.task), cell.task.kind
-    ways = options.resamples, options.confidence
     shown = {}
     for name, trained in networks(cell, methods).items():
         visible = teacher.modalities(cell) if name == "teacher" else cell.task.prevalent
         shown[name] = scores.tables(cell.task, evaluation.predict(cell, trained)).subjects["+".join(visible)]
     rows = []
     for name, table in shown.items():
-        score = stats.interval(lambda sums: stats.pooled(metric, kind, sums[0]), [table], *ways)
+        score = intervals.of_metric(metric, kind, table, options.confidence)
         entry = {"data": cell.name, "model": name, metric: score._asdict(), "difference": None}
         if name not in ("teacher", "prevalent_only"):
-            entry["difference"] = stats.difference(metric, kind, table, shown["prevalent_only"], *ways)._asdict()
+            pair = table, shown["prevalent_only"]
+            entry["difference"] = intervals.difference(metric, kind, *pair, options.confidence)._asdict()
         rows.append(entry)
     return rows
 
