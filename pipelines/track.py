@@ -22,8 +22,8 @@ def main() -> None:
         found = records.load(stage.RECORDS, suite.tasks, records.names(suite.methods))
     except FileNotFoundError as error:
         raise stage.Failure(f"there are no results yet: {error.filename} is missing. Run `dvc repro` first.") from None
-    artifacts = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json")]
-    artifacts += [stage.FIGURES / f"{task}.png" for task in suite.tasks]
+    artifacts = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json", "tex")]
+    artifacts.append(stage.RESULTS / "report.html")
     wanted = tracking.runs(list(found.values()), curves(list(found)), artifacts)
     try:
         done = tracking.mirror(params.tracking.experiment, wanted, context())

@@ -17,7 +17,7 @@ from benchmark import checkpoints, deployment
 from benchmark import teacher as teachers
 from benchmark.files import write_json
 from benchmark.params import Method
-from benchmark.report import leaderboard
+from benchmark.report import board, leaderboard
 from benchmark.types import Refused
 from pipelines import distill, evaluate, plan, stage, teacher
 
@@ -112,7 +112,7 @@ def evaluated() -> dict[str, dict]:
 
 
 def row(records: dict[str, dict], name: str) -> str:
-    lines = leaderboard.markdown(list(records.values())).splitlines()
+    lines = board.markdown(list(records.values())).splitlines()
     return next(line for line in lines if line.startswith(f"| {name}"))
 
 
@@ -223,7 +223,7 @@ def test_without_a_baseline_or_a_teacher_the_others_are_scored_all_the_same(proj
     found = evaluated()
     assert found[lost]["status"] == "diverged" and found["kd"]["status"] == "ok"
     assert ("difference" in found["kd"]) == (lost == "teacher") and "gap_recovered" not in found["kd"]
-    assert row(found, "kd").startswith("| kd | 0") and "nan" not in leaderboard.markdown(list(found.values())).lower()
+    assert row(found, "kd").startswith("| kd | 0") and "nan" not in board.markdown(list(found.values())).lower()
 
 
 def test_students_of_a_teacher_that_diverged_are_left_out_with_it(project, monkeypatch):

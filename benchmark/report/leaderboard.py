@@ -1,21 +1,50 @@
-"""The leaderboard: records as tables."""
+"""The leaderboard: every score as a row, and the words that tables and figures have for a record."""
 
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.records import CONTROLS, GEOMETRY
+from benchmark.records import compared
 from benchmark.splits import leaky
+
+COLUMNS = (
+    "task",
+    "method",
+    "provenance",
+    "condition",
+    "alias",
+    "protocol",
+    "rate",
+    "clips",
+    "answered",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "p_pooled",
+    "p_folds",
+    "test",
+    "effect",
+    "wide_low",
+    "wide_high",
+    "worse",
+    "equivalent",
+    "better",
+    "reason",
+)
 
 
 def rows(records: list[dict]) -> pd.DataFrame:
     """One row per task, method, condition and metric: value, low, high, and the reason where there is no value."""
     found = []
     for record in records:
-        keys = {"task": record["task"], "method": record["method"], "provenance": record["provenance"]}
+        keys = {"task": record["task"], "method": record["method"], "provenance": record.get("provenance")}
         if record["status"] != "ok":
             found.append(keys | {"reason": record["reason"]})
         for condition, entry in record["conditions"].items():
-            named = keys | {"condition": condition, "alias": entry["alias"], "clips": entry["clips"]}
+            named = keys | {"condition": condition}
+            named |= {name: entry.get(name) for name in ("alias", "protocol", "rate", "clips", "answered")}
             if "reason" in entry:
                 found.append(named | {"reason": entry["reason"]})
             for metric, score in entry.get("scores", {}).items():
@@ -24,103 +53,56 @@ def rows(records: list[dict]) -> pd.DataFrame:
             if name in record:
                 condition = record["headline"]["condition"]
                 alias = record["conditions"][condition]["alias"]
-                found.append(keys | {"condition": condition, "alias": alias, "metric": name} | record[name])
-    columns = [
-        "task",
-        "method",
-        "provenance",
-        "condition",
-        "alias",
-        "clips",
-        "metric",
-        "value",
-        "low",
-        "high",
-        "p",
-        "p_holm",
-        "reason",
-    ]
-    return pd.DataFrame(found).reindex(columns=columns).astype({"clips": "Int64"})
+                found.append(keys | {"condition": condition, "alias": alias, "metric": name} | flat(record[name]))
+        for name, score in record.get("robustness", {}).items():
+            found.append(keys | {"metric": name} | score)
+    return pd.DataFrame(found).reindex(columns=list(COLUMNS)).astype({"clips": "Int64"})
 
 
-def markdown(records: list[dict]) -> str:
-    """Every task as two tables: where privileged modalities are absent, and under every condition."""
-    lines = ["# Leaderboard"]
-    for task in dict.fromkeys(record["task"] for record in records):
-        own = [record for record in records if record["task"] == task]
-        lines += ["", f"## {title(own[0])}", "", *explanation(own[0]), "", *headline_table(own)]
-        lines += ["", *condition_table(own), "", *geometry_table(own)]
-    return "\n".join(lines) + "\n"
+def flat(difference: dict) -> dict:
+    """A difference with its wide interval and its shares of a region of practical equivalence as columns."""
+    wide, rope = difference.get("wide") or {}, difference.get("rope") or {}
+    shares = {name: rope.get(name) for name in ("worse", "equivalent", "better")}
+    more = {"p_folds": (difference.get("folds") or {}).get("p")}
+    return difference | more | {"wide_low": wide.get("low"), "wide_high": wide.get("high")} | shares
 
 
 def title(record: dict) -> str:
+    """The task, marked where its recordings are synthetic or its split leaks."""
     marks = ["SYNTHETIC recordings"] * (record["provenance"] == "synthetic")
     marks += ["LEAKY split, people are trained and tested on"] * leaky(record["definition"]["split"]["rule"])
     return f"{', '.join(marks)}: {record['task']}" if marks else record["task"]
 
 
-def explanation(record: dict) -> list[str]:
-    data, task = record["data"], record["definition"]
-    prevalent, privileged = " and ".join(task["prevalent"]), " and ".join(task["privileged"])
-    return [
-        f"{data['clips']} clips of {data['subjects']} subjects. Prevalent: {prevalent}; privileged: {privileged}.",
-        f"Split: {task['split']['rule']}, {len(record['training']['seeds'])} seeds. Scores are pooled over folds, mean "
-        f"over seeds, with {record['evaluation']['confidence']:.0%} BCa",
-        f"bootstrap intervals over subjects. `teacher` sees everything; all others see {prevalent} only.",
-        "",
-        "p: two-sided paired permutation test over subjects, uncorrected. **Bold**: told from `prevalent_only`, better "
-        "or worse; the interval excludes zero",
-        f"and p is at most {1 - record['evaluation']['confidence']:.2g} after Holm's correction over all models of the "
-        "table but the control `availability` (`p_holm` in leaderboard.csv).",
-        "",
-        "Controls: `availability` is a linear model that sees only which modalities are present. "
-        + identity(record["identity"]),
-        *lost(data["dropped"]),
-    ]
+def readable(records: list[dict]) -> list[dict]:
+    """Records that say what was asked, scored or not."""
+    return [record for record in records if "definition" in record]
 
 
-def identity(probes: dict[str, dict]) -> str:
-    """What the identity probe found, in a sentence."""
-    told = [
-        f"{name} {probe['accuracy']:.0%} (chance {probe['chance']:.1%})" if "accuracy" in probe
-        else f"{name} not known, {probe['reason']}"
-        for name, probe in probes.items()
-    ]  # fmt: skip
-    return f"Unseen clips whose subject is recognised by a linear probe: {', '.join(told)}."
+def scored(records: list[dict]) -> list[dict]:
+    """Records that have scores."""
+    return [record for record in records if record["status"] == "ok"]
 
 
-def lost(dropped: dict[str, int]) -> list[str]:
-    """What of the dataset is not in the table, where there is anything."""
-    words = {
-        "remarks": "remarks on recordings without a usable label, or odd ones",
-        "without_prevalent": "clips without any prevalent modality",
-        "incomplete": "clips without all modalities",
-    }
-    told = [f"{dropped[name]} {text}" for name, text in words.items() if dropped[name]]
-    return [f"Left out, or worth a look: {', '.join(told)} (failures.csv)."] if told else []
+def condition_names(records: list[dict]) -> list[str]:
+    """Every condition of any of the scored records, in their order."""
+    return list(dict.fromkeys(name for record in records for name in record["conditions"]))
 
 
-def headline_table(records: list[dict]) -> list[str]:
-    metric, condition = records[0]["headline"]["metric"], records[0]["headline"]["condition"]
-    ok = [record for record in records if record["status"] == "ok"]
-    others = [name for name in ok[0]["conditions"][condition]["scores"] if name != metric]
-    head = ["method", metric, "difference to prevalent_only", "gap recovered", *others]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for record in records:
-        if record["status"] != "ok":
-            lines.append(f"| {record['method']} | {record['status']}: {record['reason']} |{' |' * (len(head) - 2)}")
-            continue
-        scores = record["conditions"][shown_condition(record)]["scores"]
-        baseline = record["method"] in ("prevalent_only", "teacher")
-        cells = [
-            named(record),
-            with_interval(scores[metric]),
-            "" if baseline or "difference" not in record else difference(record),
-            "" if baseline or lacks_gap(record) else with_interval(record["gap_recovered"]),
-            *(plain(scores[name]) for name in others),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+def score_of(record: dict, condition: str, metric: str | None = None) -> dict:
+    """A score under a condition, the headline metric unless another is named; always with value and reason."""
+    entry = record["conditions"].get(condition, {"reason": "not among the conditions of this model"})
+    empty = {"value": None, "low": None, "high": None, "reason": entry.get("reason", "not scored by this metric")}
+    return empty | entry.get("scores", {}).get(metric or record["headline"]["metric"], {})
+
+
+def missing_curve(record: dict, protocol: str) -> list[tuple[float, dict]]:
+    """(rate, headline score) of the random or the wild protocol, from nothing more hidden upwards."""
+    start = {"random": "all", "wild": "privileged_absent"}[protocol]
+    entries = record["conditions"].items()
+    found = [(0.0, score_of(record, name)) for name, entry in entries if entry["alias"] == start]
+    found += [(e["rate"], score_of(record, n)) for n, e in entries if e["protocol"] == protocol]
+    return sorted(((rate, score) for rate, score in found if score["value"] is not None), key=lambda pair: pair[0])
 
 
 def named(record: dict) -> str:
@@ -133,10 +115,6 @@ def named(record: dict) -> str:
     return f"{record['method']} ({'; '.join(told)})" if told else record["method"]
 
 
-def lacks_gap(record: dict) -> bool:
-    return record["method"] in CONTROLS or "gap_recovered" not in record
-
-
 def shown_condition(record: dict) -> str:
     """The teacher is shown with everything visible, everyone else with the prevalent modalities alone."""
     task = record["definition"]
@@ -145,56 +123,8 @@ def shown_condition(record: dict) -> str:
     return record["headline"]["condition"]
 
 
-def condition_table(records: list[dict]) -> list[str]:
-    """The headline metric under every condition."""
-    metric = records[0]["headline"]["metric"]
-    ok = [record for record in records if record["status"] == "ok" and record["method"] not in CONTROLS]
-    names = list(ok[0]["conditions"]) if ok else []
-    head = [f"{metric} when visible:", *names]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for record in ok:
-        entries = [record["conditions"][name] for name in names]
-        cells = [with_interval(e["scores"][metric]) if "scores" in e else "nothing to see" for e in entries]
-        lines.append(f"| {record['method']} | {' | '.join(cells)} |")
-    return lines
-
-
-def geometry_table(records: list[dict]) -> list[str]:
-    """How alike students and teachers are on test clips, and how large each loss term was."""
-    ok = [record for record in records if record["status"] == "ok" and record["geometry"]]
-    if not ok:
-        return []
-    chance = ok[0]["geometry"]["chance"]
-    head = ["geometry of z", "CKA with teacher", "Frobenius distance", f"mass on true pairs (chance {chance:.3f})"]
-    head += ["terms: weight x raw value in the first and in the last epoch", "weights tried"]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for record in ok:
-        found = record["geometry"]
-        cells = [record["method"], *(f"{found[name]:.3f}" for name in GEOMETRY)]
-        lines.append(f"| {' | '.join([*cells, terms(record), str(len(record['tuning']['tried']))])} |")
-    return lines
-
-
-def terms(record: dict) -> str:
-    """A method's loss terms: weight, and the unweighted value in the first and last epoch, mean over replicas."""
-    told = []
-    for name, options in record["options"]["terms"].items():
-        first, last = (record["raw"][name][end] for end in ("first", "last"))
-        values = "not finite" if first is None or last is None else f"{first:.3g} to {last:.3g}"
-        told.append(f"{name} {options['weight']:g} x {values}")
-    return ", ".join(told)
-
-
-def plain(score: dict) -> str:
-    return "undefined" if score["value"] is None else f"{score['value']:.3f}"
-
-
-def difference(record: dict) -> str:
-    """Difference to prevalent_only with interval and p; bold where they tell the two apart."""
-    text, p = with_interval(record["difference"], signed=True), record["difference"]["p"]
-    if p is not None:
-        text += f", p {p:.3f}".replace("0.", ".", 1) if p >= 0.0005 else ", p < .001"
-    return f"**{text}**" if told_apart(record) else text
+def p_text(p: float) -> str:
+    return f"p {p:.3f}".replace("0.", ".", 1) if p >= 0.0005 else "p < .001"
 
 
 def told_apart(record: dict) -> bool:
@@ -205,23 +135,23 @@ def told_apart(record: dict) -> bool:
     return found["p_holm"] <= level and not found["low"] <= 0 <= found["high"]
 
 
+def told(records: list[dict]) -> list[dict]:
+    """Scored records that are told from prevalent_only."""
+    return [record for record in scored(records) if compared(record) and told_apart(record)]
+
+
 def with_interval(score: dict, signed: bool = False) -> str:
     if score["value"] is None:
         return "undefined"
     sign = "+" if signed else ""
-    if score["low"] is None:
+    if score.get("low") is None:
         return f"{score['value']:{sign}.3f}"
     return f"{score['value']:{sign}.3f} [{score['low']:{sign}.3f}, {score['high']:{sign}.3f}]"
 
 
 def headline_scores(records: list[dict]) -> dict[str, float | None]:
     """Method -> headline score as the leaderboard shows it: what `dvc metrics` compares."""
-    found = {}
-    for record in records:
-        if record["status"] == "ok":
-            scores = record["conditions"][shown_condition(record)]["scores"]
-            found[record["method"]] = scores[record["headline"]["metric"]]["value"]
-    return found
+    return {record["method"]: score_of(record, shown_condition(record))["value"] for record in scored(records)}
 
 
 def better(metric: str) -> str:

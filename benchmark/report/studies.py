@@ -11,8 +11,8 @@ import numpy as np
 from benchmark.params import Study
 from benchmark.power import ASKED, quantile
 from benchmark.records import GEOMETRY
-from benchmark.report.figures import COLOURS
 from benchmark.report.leaderboard import shown_condition
+from benchmark.report.style import COLOURS
 
 
 def row(record: dict) -> dict:
