@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from benchmark import epochs, plugins
@@ -27,10 +28,10 @@ class Run:
     artifacts: list[Path] = field(default_factory=list)
     signature: dict | None = None  # of a model, whose files the artifacts are: inputs, outputs: name -> shape
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Of everything that it holds, files included."""
-        text = json.dumps(asdict(self) | {"artifacts": []}, sort_keys=True)
+        """Of everything that it holds, files included. Not to be changed afterwards."""
+        text = json.dumps(vars(self) | {"artifacts": []}, sort_keys=True)
         files = "".join(f"{path.name} {hashlib.md5(path.read_bytes()).hexdigest()}" for path in self.artifacts)
         return hashlib.blake2b((text + files).encode(), digest_size=12).hexdigest()
 
@@ -114,6 +115,7 @@ def replica_run(record: dict, replica: dict, params: dict[str, str], points: Met
         metrics.append(("best_epoch", replica["epoch"], 0))
     metrics += [(f"epoch/{term}", value, epoch) for term, value, epoch in points]
     place = {"fold": str(replica["fold"]), "seed": str(replica["seed"])}
+    params = {name: value for name, value in params.items() if not name.startswith("with.")}  # its method has them
     own = tags(record, "replica") | place | {"status": replica.get("status", record["status"])}
     name = f"{record['method']} {record['task']} fold {place['fold']} seed {place['seed']}"
     return Run(name, own, params | place, metrics, dataset=dataset(record))

@@ -18,6 +18,7 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import numpy as np
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType
@@ -125,7 +126,11 @@ def mirror(
 
         with ThreadPoolExecutor(AT_ONCE if client.tracking_uri.startswith("http") else 1) as several:
             list(several.map(client.delete_run, stale))
-            list(progress(several.map(put, new), len(new), "MLflow runs"))
+            told = {str(runs[key].dataset): key for key in reversed(new)}.values()
+            for key in told:  # two runs that introduce a dataset at once fail
+                put(key)
+            rest = [key for key in new if key not in ids]
+            list(progress(several.map(put, rest), len(rest), "MLflow runs"))
         return Mirrored(number, ids, len(new), kept, len(stale))
 
 
