@@ -10,7 +10,6 @@ from benchmark import epochs, plugins
 from benchmark.records import CONTROLS, TEACHERS
 
 MISSING = "none"  # the value of a param that a method lacks: left out, MLflow would draw it beside the largest number
-FIRST = "Headline"  # upper case sorts first: the axis that MLflow's comparison opens with
 TRIED = ("value", "low", "high")
 
 Metrics = list[tuple[str, float, int]]  # name, value, step
@@ -74,21 +73,29 @@ def method_run(record: dict, params: dict[str, str], rows: list[epochs.Row]) -> 
     metrics += [(f"geometry/{key}", value, 0) for key, value in (record.get("geometry") or {}).items()]
     metrics += [(f"epoch/{term}", value, epoch) for term, value, epoch in epochs.means(rows)]
     said = {"reason": record["reason"]} if record.get("reason") else {}
-    name = f"{record['method']} {record['task']}"
-    return Run(name, tags(record, "method") | said, params, metrics, dataset=dataset(record))
+    return Run(title(record), tags(record, "method") | said, params, metrics, dataset=dataset(record))
 
 
 def condition_metrics(record: dict) -> Metrics:
-    """The headline metric under every condition, with its interval; the others where whole modalities are hidden."""
-    headline, found = record.get("headline", {}), []
-    for name, condition in record["conditions"].items():
-        for metric, score in condition.get("scores", {}).items():
-            if metric == headline.get("metric") or whole(condition):
+    """The headline metric under every condition, with its interval; the others where whole modalities are hidden.
+
+    The headline comes first: MLflow's comparison opens with the first metric that all runs have.
+    """
+    metric, found = record.get("headline", {}).get("metric"), headline(record)
+    for condition in record["conditions"].values():
+        for name, score in condition.get("scores", {}).items():
+            if name == metric or whole(condition):
                 alias = condition["alias"]
-                found += named(score, f"{metric}/{alias}", f"{metric}_low/{alias}", f"{metric}_high/{alias}")
-            if (metric, name) == (headline.get("metric"), headline.get("condition")):
-                found += named(score, FIRST)
-    return found
+                found += named(score, f"{name}/{alias}", f"{name}_low/{alias}", f"{name}_high/{alias}")
+    return list(dict.fromkeys(found))
+
+
+def headline(record: dict) -> Metrics:
+    """The score that ranks methods; nothing where there is none."""
+    held = record.get("headline", {})
+    condition = record["conditions"].get(held.get("condition"), {})
+    score = condition.get("scores", {}).get(held.get("metric"), {})
+    return named(score, f"{held['metric']}/{condition['alias']}") if score else []
 
 
 def comparison_metrics(record: dict) -> Metrics:
@@ -117,7 +124,7 @@ def replica_run(record: dict, replica: dict, params: dict[str, str], points: Met
     place = {"fold": str(replica["fold"]), "seed": str(replica["seed"])}
     params = {name: value for name, value in params.items() if not name.startswith("with.")}  # its method has them
     own = tags(record, "replica") | place | {"status": replica.get("status", record["status"])}
-    name = f"{record['method']} {record['task']} fold {place['fold']} seed {place['seed']}"
+    name = title(record, f"fold {place['fold']} seed {place['seed']}")
     return Run(name, own, params | place, metrics, dataset=dataset(record))
 
 
@@ -129,6 +136,12 @@ def whole(condition: dict) -> bool:
 def named(score: dict, *names: str) -> Metrics:
     """value, low and high under up to three names, those that exist."""
     return [(name, score[part], 0) for name, part in zip(names, TRIED, strict=False) if score.get(part) is not None]
+
+
+def title(record: dict, more: str = "") -> str:
+    """Of a run: the method first, where columns are narrow."""
+    synthetic = "SYNTHETIC" if record.get("provenance") == "synthetic" else ""
+    return " ".join(filter(None, (record["method"], record["task"], more, synthetic)))
 
 
 def tags(record: dict, level: str) -> dict[str, str]:
@@ -191,25 +204,18 @@ def best_student(records: list[dict]) -> dict | None:
 
     Teachers, controls and students that learnt from clean labels are not for use, and do not take part.
     """
-    found = {}
-    for record in records:
-        value = headline(record)
-        control = record["method"] in (*TEACHERS, *CONTROLS) or (record.get("options") or {}).get("labels") == "clean"
-        taught = (record.get("options") or {}).get("teacher")
-        if value is not None and not control and taught not in ("permuted", "untrained"):
-            found[record["method"]] = value, record
-    if not found:
+    able = [record for record in records if headline(record) and not control(record)]
+    if not able:
         return None
-    metric = next(iter(found.values()))[1]["headline"]["metric"]
-    sign = 1 if plugins.load("metrics", metric).HIGHER_IS_BETTER else -1
-    return max(found.values(), key=lambda pair: sign * pair[0])[1]
+    sign = 1 if plugins.load("metrics", able[0]["headline"]["metric"]).HIGHER_IS_BETTER else -1
+    return max(able, key=lambda record: sign * headline(record)[0][1])
 
 
-def headline(record: dict) -> float | None:
-    """The score that ranks methods; None where there is none."""
-    held = record.get("headline", {})
-    scores = record["conditions"].get(held.get("condition"), {}).get("scores", {})
-    return scores.get(held.get("metric"), {}).get("value")
+def control(record: dict) -> bool:
+    """Whether a model is a yardstick, not for use."""
+    given = record.get("options") or {}
+    named = record["method"] in (*TEACHERS, *CONTROLS)
+    return named or given.get("labels") == "clean" or given.get("teacher") in ("permuted", "untrained")
 
 
 def model_run(record: dict, folder: Path) -> Run:
@@ -221,13 +227,9 @@ def model_run(record: dict, folder: Path) -> Run:
         "inputs": {name: [-1, *shapes[name]] for name in definition["prevalent"]},
         "outputs": {"probabilities" if definition["classes"] else "values": [-1, answers]},
     }
-    metric = record["headline"]["metric"]
-    alias = record["conditions"][record["headline"]["condition"]]["alias"]
-    score = record["conditions"][record["headline"]["condition"]]["scores"][metric]
-    own = tags(record, "model") | {"metric": f"{metric}/{alias}"}
     files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".json", ".md"))
-    name = f"{record['method']} {record['task']} best student"
-    return Run(name, own, {}, named(score, f"{metric}/{alias}"), dataset(record), files, signature)
+    name = title(record, "best student")
+    return Run(name, tags(record, "model"), {}, headline(record), dataset(record), files, signature)
 
 
 def leaderboard_run(records: list[dict], artifacts: list[Path]) -> Run:

@@ -29,7 +29,8 @@ from mlflow.types import Schema, TensorSpec
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.progress import progress
-from benchmark.runs import FIRST, Run
+from benchmark.records import CONTROLS
+from benchmark.runs import Run
 
 for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are told here in a sentence
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -238,16 +239,16 @@ def links(experiment: str, runs: dict[str, Run], mirrored: Mirrored) -> dict[str
     """Addresses in the browser: per task the table of its methods, best first, their comparison, and the models."""
     uri = get_tracking_uri()
     base = uri.rstrip("/") if uri.startswith("http") else "http://127.0.0.1:5000"
-    scored = {}
+    scored, order = {}, {}
     for key, run in runs.items():
-        if run.tags["level"] == "method" and any(name == FIRST for name, _, _ in run.metrics):
+        if run.tags["level"] == "method" and run.metrics and run.tags["method"] not in CONTROLS:
             scored.setdefault(run.tags["task"], []).append(mirrored.ids[key])
+            order.setdefault(run.tags["task"], quote(f"metrics.`{run.metrics[0][0]}`"))
     found = {}
     for task, ids in scored.items():
         wanted = quote(f'tags.level = "method" and tags.task = "{task}"')
-        order = quote(f"metrics.`{FIRST}`")
         found[f"{task}: methods"] = (
-            f"{base}/#/experiments/{mirrored.experiment}/runs?searchFilter={wanted}&orderByKey={order}&orderByAsc=false"
+            f"{base}/#/experiments/{mirrored.experiment}/runs?searchFilter={wanted}&orderByKey={order[task]}&orderByAsc=false"
         )
         own, home = json.dumps(ids, separators=(",", ":")), json.dumps([mirrored.experiment])
         found[f"{task}: comparison"] = f"{base}/#/compare-runs?runs={quote(own)}&experiments={quote(home)}"

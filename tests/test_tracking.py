@@ -8,10 +8,11 @@ import socket
 import sqlite3
 
 import pytest
+from test_params import SHIPPED
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
-from benchmark import epochs, runs, tracking
+from benchmark import epochs, params, records, runs, tracking
 
 
 def score(value):
@@ -172,7 +173,7 @@ def test_subsets_have_every_metric_other_conditions_the_headline_alone(mirror):
     assert run["kappa/random_30"] == 0.5 and "accuracy/random_30" not in run
     assert (replica["accuracy/privileged_absent"], replica["kappa/random_30"]) == (0.3, 0.2)
     assert "accuracy/random_30" not in replica
-    assert run["Headline"] == 0.5 and run["robustness/area_random"] == 0.3 and "robustness/worst" not in run
+    assert run["robustness/area_random"] == 0.3 and "robustness/worst" not in run
     assert (run["difference_rope_better"], run["difference_wide_low"], run["difference_effect"]) == (0.7, -0.2, 0.4)
 
 
@@ -189,6 +190,22 @@ def test_params_are_those_that_vary_in_every_run_and_the_first_three_by_name_tel
     assert {frozenset(own) for own in params.values()} == {frozenset(params["made_up/kd"])}
     assert params["made_up/teacher"]["with.kd.weight"] == runs.MISSING
     assert sorted(params["made_up/kd"])[0] == "method"
+
+
+def test_the_headline_comes_first_which_is_the_axis_that_a_comparison_opens_with():
+    own = record()
+    own["headline"]["metric"] = "accuracy"
+    own["conditions"]["vision"]["scores"]["accuracy"] = score(0.7)
+    made = runs.method_run(own, {}, [])
+    assert made.metrics[0] == ("accuracy/privileged_absent", 0.7, 0)
+    assert made.name == "kd made_up SYNTHETIC"
+
+
+def test_names_can_be_told_apart_by_ten_letters():
+    suite = params.load(SHIPPED)
+    for task in suite.tasks:
+        names = [runs.title({"method": method, "task": task}) for method in records.names(list(suite.methods))]
+        assert len({name[:10] for name in names}) == len(names)
 
 
 def test_equal_params_are_left_out(mirror):
