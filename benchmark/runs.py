@@ -12,6 +12,8 @@ from benchmark.records import CONTROLS, TEACHERS
 MISSING = "none"  # the value of a param that a method lacks: left out, MLflow would draw it beside the largest number
 TRIED = ("value", "low", "high")
 
+COLUMNS = ("difference", "difference_p_holm", "gap_recovered", "robustness/area_random", "robustness/area_wild")
+
 Metrics = list[tuple[str, float, int]]  # name, value, step
 
 
@@ -238,3 +240,25 @@ def leaderboard_run(records: list[dict], artifacts: list[Path]) -> Run:
     versions = next((record["versions"] for record in records if record.get("versions")), {})
     about = {"level": "leaderboard", "provenance": provenance, "versions": json.dumps(versions)}
     return Run(f"leaderboard ({provenance})", about, artifacts=artifacts)
+
+
+def views(found: dict[str, Run]) -> dict[str, dict]:
+    """What MLflow's table shall show of each task: its methods, best first, with these columns."""
+    made = {}
+    for run in found.values():
+        if run.tags["level"] == "method" and run.metrics:
+            metrics = [name for name, _, _ in run.metrics]
+            about = made.setdefault(run.tags["task"], {"first": metrics[0], "there": set()})
+            about["there"] |= set(metrics)
+    for task, about in made.items():
+        metric, _, alias = about["first"].partition("/")
+        columns = [about["first"], f"{metric}_low/{alias}", f"{metric}_high/{alias}", *COLUMNS]
+        made[task] = {
+            "searchFilter": f'tags.level = "method" and tags.task = "{task}"',
+            "orderByKey": f"metrics.`{about['first']}`",
+            "orderByAsc": False,
+            "startTime": "ALL",
+            "lifecycleFilter": "Active",
+            "selectedColumns": [f"metrics.`{name}`" for name in columns if name in about["there"]] + ["tags.`status`"],
+        }
+    return made

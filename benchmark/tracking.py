@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.progress import progress
 from benchmark.records import CONTROLS
-from benchmark.runs import Run
+from benchmark.runs import Run, views
 
 for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are told here in a sentence
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
@@ -235,21 +235,27 @@ def new_version(client: MlflowClient, name: str, run: Run, digest: str, run_id: 
     return client.create_model_version(name, source, run_id, tags=about, description=said).version
 
 
-def links(experiment: str, runs: dict[str, Run], mirrored: Mirrored) -> dict[str, str]:
+def save_views(runs: dict[str, Run], mirrored: Mirrored) -> None:
+    """Put a saved view of each task, by its name, into the menu above MLflow's table of runs."""
+    with connected() as client:
+        there = client.get_experiment(mirrored.experiment).tags
+        for task, state in views(runs).items():
+            name, stamps = f"mlflow.sharedViewState.{task}", {"createdAt": 0, "updatedAt": 0}
+            text = json.dumps({"name": task, **stamps, "state": json.dumps(state)})
+            if there.get(name) != text:
+                client.set_experiment_tag(mirrored.experiment, name, text)
+
+
+def links(runs: dict[str, Run], mirrored: Mirrored) -> dict[str, str]:
     """Addresses in the browser: per task the table of its methods, best first, their comparison, and the models."""
     uri = get_tracking_uri()
     base = uri.rstrip("/") if uri.startswith("http") else "http://127.0.0.1:5000"
-    scored, order = {}, {}
+    scored, found = {}, {}
     for key, run in runs.items():
         if run.tags["level"] == "method" and run.metrics and run.tags["method"] not in CONTROLS:
             scored.setdefault(run.tags["task"], []).append(mirrored.ids[key])
-            order.setdefault(run.tags["task"], quote(f"metrics.`{run.metrics[0][0]}`"))
-    found = {}
     for task, ids in scored.items():
-        wanted = quote(f'tags.level = "method" and tags.task = "{task}"')
-        found[f"{task}: methods"] = (
-            f"{base}/#/experiments/{mirrored.experiment}/runs?searchFilter={wanted}&orderByKey={order[task]}&orderByAsc=false"
-        )
+        found[f"{task}: methods"] = f"{base}/#/experiments/{mirrored.experiment}/runs?viewStateShareKey={task}"
         own, home = json.dumps(ids, separators=(",", ":")), json.dumps([mirrored.experiment])
         found[f"{task}: comparison"] = f"{base}/#/compare-runs?runs={quote(own)}&experiments={quote(home)}"
     return found | {"models": f"{base}/#/models"}

@@ -41,13 +41,14 @@ def main(
     try:
         done = tracking.mirror(params.tracking.experiment, wanted, context(), keep)
         registered = tracking.register(params.tracking.experiment, wanted, done)
+        tracking.save_views(wanted, done)
     except tracking.Unreachable as error:
         raise stage.Failure(
             f"{error}\nEverything else is saved. Mend this or unset MLFLOW_TRACKING_URI, then run `dvc repro` again."
         ) from None
     if not absent:
         write_json(MARKER, {key: run.digest for key, run in wanted.items()})
-    for name, address in tracking.links(params.tracking.experiment, wanted, done).items():
+    for name, address in tracking.links(wanted, done).items():
         print(f"{name}  {address}")
     if absent:
         print(f"{len(absent)} records are missing, first {absent[0]}; what MLflow has of them stays")

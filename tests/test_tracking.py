@@ -293,11 +293,23 @@ def test_the_best_student_is_registered_once_with_its_signature(tmp_path, mirror
 def test_links_lead_to_scored_methods(tmp_path, mirror):
     made = wanted(tmp_path, record(), record("kdot"), broken())
     done = tracking.mirror("tests", made, {})
-    found = tracking.links("tests", made, done)
+    found = tracking.links(made, done)
     assert list(found) == ["made_up: methods", "made_up: comparison", "models"]
     assert all(link.startswith("http://127.0.0.1:5000/#/") for link in found.values())
     assert all(done.ids[key] in found["made_up: comparison"] for key in ("made_up/kd", "made_up/kdot"))
     assert done.ids["made_up/sp"] not in found["made_up: comparison"]
+
+
+def test_each_task_has_a_saved_view_with_the_best_method_first(tmp_path, mirror):
+    made = wanted(tmp_path, broken(), record(), record("kdot"))
+    done = tracking.mirror("tests", made, {})
+    for _ in range(2):
+        tracking.save_views(made, done)
+    saved = json.loads(mlflow.MlflowClient().get_experiment(done.experiment).tags["mlflow.sharedViewState.made_up"])
+    state = json.loads(saved["state"])
+    assert saved["name"] == "made_up" and state["searchFilter"] == 'tags.level = "method" and tags.task = "made_up"'
+    assert state["orderByKey"] == state["selectedColumns"][0] == "metrics.`kappa/privileged_absent`"
+    assert "metrics.`gap_recovered`" not in state["selectedColumns"], "nothing has it"
 
 
 def test_a_server_that_is_down_is_one_sentence(monkeypatch):
