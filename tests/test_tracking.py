@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import pytest
 from test_params import SHIPPED
@@ -328,6 +330,27 @@ def test_a_damaged_database_is_one_sentence(tmp_path, mirror):
     (tmp_path / "mlflow.db").write_text("this is no database " * 100)
     with pytest.raises(tracking.Unreachable, match=r"mlflow.db cannot be used: .*move .*mlflow.db away and it is made"):
         mirror(record())
+
+
+def test_a_database_that_may_not_be_written_is_one_sentence(empty):
+    """Root may write everything: there, another user asks."""
+    folder = Path(tempfile.mkdtemp())  # where that user may look, unlike pytest's folders
+    try:
+        folder.chmod(0o755)
+        path = shutil.copy(empty, folder / "mlflow.db")
+        path.chmod(0o444)
+        child = os.fork()
+        if child == 0:
+            if os.getuid() == 0:
+                os.setuid(65534)
+            try:
+                tracking.check_file(path)
+            except OSError as error:
+                os._exit(0 if f"Give yourself the right to write to {path}" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_damaged_pages_are_one_sentence(tmp_path, mirror):

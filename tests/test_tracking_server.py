@@ -57,8 +57,9 @@ class Server:
         with log.open("a") as file:
             # a session of its own: its workers end with it
             self.process = subprocess.Popen(
-                self.words, cwd=self.folder, stdout=file, stderr=file, start_new_session=True
-            )
+                self.words, cwd=self.folder, env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                stdout=file, stderr=file, start_new_session=True,
+            )  # fmt: skip
         wait_for(self.answers, self.process, log)
 
     def answers(self) -> bool:
