@@ -36,7 +36,7 @@ for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are 
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 BATCH = 1000  # metrics in one request
-PATIENCE = 5.0  # seconds that another program may hold the database
+PATIENCE = 20.0  # seconds that another program may hold the database
 AT_ONCE = 4  # requests to a server
 LIVE = "live/"  # keys of runs that mirror a training
 
@@ -64,7 +64,7 @@ def connected() -> Iterator[MlflowClient]:
         if uri.startswith("sqlite:///"):
             check_file(Path(uri.removeprefix("sqlite:///").split("?")[0]))
         yield MlflowClient()
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise Unreachable(f"MLflow at {shown(uri)} cannot be used: {reason(error)}") from None
 
 
@@ -92,6 +92,7 @@ def reason(error: Exception) -> str:
         "Connection refused": "nothing answers there",
         "Name or service not known": "there is no such host",
         "timed out": "it does not answer in time",
+        "No module named 'psycopg": "this Python has no driver for it; say postgresql+psycopg2:// and install psycopg2",
         "Invalid Host header": "it refuses requests under this name; start it with --allowed-hosts",
     }
     return next((words for mark, words in known.items() if mark in text), text.splitlines()[0][:300] if text else "")
