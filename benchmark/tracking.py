@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import sqlite3
 import tempfile
 import time
@@ -26,6 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient, get_tracking_uri
 from mlflow.types import Schema, TensorSpec
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.progress import progress
@@ -63,6 +65,8 @@ def connected() -> Iterator[MlflowClient]:
     try:
         if uri.startswith("sqlite:///"):
             check_file(Path(uri.removeprefix("sqlite:///").split("?")[0]))
+        elif "://" in uri and not uri.startswith("http"):
+            check_host(uri)
         yield MlflowClient()
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise Unreachable(f"MLflow at {shown(uri)} cannot be used: {reason(error)}") from None
@@ -83,6 +87,14 @@ def check_file(path: Path) -> None:
         elif "readonly" in str(error) or "unable to open" in str(error):
             again = f"Give yourself the right to write to {path} and its folder"
         raise OSError(f"{error}. {again}") from None
+
+
+def check_host(uri: str) -> None:
+    """OSError where the host of a database, spoken to without a server between, does not answer."""
+    url = make_url(uri)
+    ports = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+    if url.host and (port := url.port or ports.get(url.get_backend_name())):
+        socket.create_connection((url.host, port), timeout=10).close()
 
 
 def reason(error: Exception) -> str:

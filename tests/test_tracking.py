@@ -314,16 +314,19 @@ def test_each_task_has_a_saved_view_with_the_best_method_first(tmp_path, mirror)
     assert "metrics.`gap_recovered`" not in state["selectedColumns"], "nothing has it"
 
 
-def test_a_server_that_is_down_is_one_sentence(monkeypatch):
+@pytest.mark.parametrize("scheme", ["http://", "postgresql+psycopg2://me:secret@"])
+def test_what_is_down_is_one_sentence(scheme):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
+    mlflow.set_tracking_uri(f"{scheme}127.0.0.1:{port}")
     try:
-        with pytest.raises(tracking.Unreachable, match=f"MLflow at http://127.0.0.1:{port} cannot be used"):
+        with pytest.raises(tracking.Unreachable) as error:
             tracking.mirror("tests", {}, {})
     finally:
         mlflow.set_tracking_uri(None)
+    address = f"{scheme.replace('me:secret@', '')}127.0.0.1:{port}"
+    assert str(error.value) == f"MLflow at {address} cannot be used: nothing answers there"
 
 
 def test_a_damaged_database_is_one_sentence(tmp_path, mirror):
