@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# seven processes for language models
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .PHONY: setup repro test ui data validate bench power ablation formulations lock
 
@@ -26,9 +28,10 @@ repro: setup
 test: setup # one thread each: two processes that both use all cores wait for each other
 	OMP_NUM_THREADS=1 pytest
 
-ui: setup
-	python -m pipelines.track # mirrors what MLflow lacks, and prints direct links
-	mlflow ui --host 127.0.0.1 --port 5000
+ui: setup # mirrors what MLflow lacks, prints direct links, then shows what trains; a server of your own is not started
+	@python -m pipelines.track --there
+	@python -m pipelines.track --watch & trap "kill $$! 2> /dev/null" EXIT; \
+	  case "$$MLFLOW_TRACKING_URI" in http*) wait;; *) mlflow ui --host 127.0.0.1 --port 5000 --workers 1;; esac
 
 data: setup
 	python -m benchmark data

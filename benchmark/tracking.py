@@ -1,199 +1,274 @@
-"""MLflow, and the only file that imports it: runs are mirrored from records, by key and digest."""
+"""MLflow, and the only file that imports it: runs are mirrored by key and digest, the best students registered."""
 
-import hashlib
 import json
+import logging
 import os
+import socket
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import numpy as np
-import pandas as pd
-from mlflow.entities import Metric, Param, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
+from mlflow.models import Model, ModelSignature
+from mlflow.tracking import MlflowClient, get_tracking_uri
+from mlflow.types import Schema, TensorSpec
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.progress import progress
+from benchmark.records import CONTROLS
+from benchmark.runs import Run, views
+
+for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are told here in a sentence
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 BATCH = 1000  # metrics in one request
+PATIENCE = 20.0  # seconds that another program may hold the database
+AT_ONCE = 4  # requests to a server
+LIVE = "live/"  # keys of runs that mirror a training
 
 
 class Unreachable(Exception):
-    """The tracking server cannot be used; the text says why."""
+    """The tracking server or database cannot be used; the text says why, and what to do."""
 
 
-class Run(dict):
-    """What one MLflow run shall hold: name, tags, params, metrics [(name, value, step)], artifacts [path]."""
+@dataclass
+class Mirrored:
+    """What an experiment holds now, and what had to be done for it."""
 
-    @property
-    def digest(self) -> str:
-        held = {name: value for name, value in self.items() if name != "artifacts"}
-        text = json.dumps(held, sort_keys=True, default=str)
-        files = "".join(hashlib.md5(Path(path).read_bytes()).hexdigest() for path in self.get("artifacts", []))
-        return hashlib.blake2b((text + files).encode(), digest_size=12).hexdigest()
+    experiment: str  # its number
+    ids: dict[str, str]  # key -> id of the run
+    written: int
+    kept: int
+    deleted: int
 
 
-def mirror(experiment: str, runs: dict[str, Run], context: dict[str, str]) -> dict[str, int]:
+@contextmanager
+def connected() -> Iterator[MlflowClient]:
+    """A client; whatever goes wrong with it is one sentence."""
+    uri = get_tracking_uri()
+    try:
+        if uri.startswith("sqlite:///"):
+            check_file(Path(uri.removeprefix("sqlite:///").split("?")[0]))
+        elif "://" in uri and not uri.startswith("http"):
+            check_host(uri)
+        yield MlflowClient()
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise Unreachable(f"MLflow at {shown(uri)} cannot be used: {reason(error)}") from None
+
+
+def check_file(path: Path) -> None:
+    """OSError, in words, unless a database can be written; MLflow itself tries for minutes."""
+    try:
+        with sqlite3.connect(path, timeout=PATIENCE) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("PRAGMA user_version = 0")  # a write, unlike the line above, of what nobody uses
+            database.execute("ROLLBACK")
+        database.close()
+    except sqlite3.Error as error:
+        again = f"It only mirrors results/records: move {path} away and it is made again"
+        if "locked" in str(error):
+            again = "Another program is writing to it: wait, or end that program"
+        elif "readonly" in str(error) or "unable to open" in str(error):
+            again = f"Give yourself the right to write to {path} and its folder"
+        raise OSError(f"{error}. {again}") from None
+
+
+def check_host(uri: str) -> None:
+    """OSError where the host of a database, spoken to without a server between, does not answer."""
+    url = make_url(uri)
+    ports = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+    if url.host and (port := url.port or ports.get(url.get_backend_name())):
+        socket.create_connection((url.host, port), timeout=10).close()
+
+
+def reason(error: Exception) -> str:
+    """The first line of what MLflow says, or plainer words for what happens often."""
+    text = str(error)
+    known = {
+        "Connection refused": "nothing answers there",
+        "Name or service not known": "there is no such host",
+        "timed out": "it does not answer in time",
+        "No module named 'psycopg": "this Python has no driver for it; say postgresql+psycopg2:// and install psycopg2",
+        "Invalid Host header": "it refuses requests under this name; start it with --allowed-hosts",
+    }
+    return next((words for mark, words in known.items() if mark in text), text.splitlines()[0][:300] if text else "")
+
+
+def shown(uri: str) -> str:
+    """An address without the password in it."""
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def mirror(
+    experiment: str, runs: dict[str, Run], context: dict[str, str], keep: Callable[[str], bool] = lambda key: False
+) -> Mirrored:
     """Make the experiment hold exactly these runs: equal ones are kept, changed ones replaced, others deleted.
 
-    context (commit and the like) is tagged on new runs and does not make a run differ.
+    context (commit and the like) is tagged on new runs and does not make a run differ. keep(key) tells which runs
+    stay though they are not wanted: those of others, which have no key, always do.
     """
-    try:
-        return _mirror(MlflowClient(), experiment, runs, context)
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise Unreachable(f"MLflow at {MlflowClient().tracking_uri} cannot be used: {reason}") from None
+    with connected() as client:
+        number = experiment_number(client, experiment)
+        wanted, ids, stale = {key: run.digest for key, run in runs.items()}, {}, []
+        for key, found in held(client, number).items():
+            for run_id, digest in found:
+                if digest == wanted.get(key) and key not in ids:
+                    ids[key] = run_id
+                elif key in wanted or not keep(key):
+                    stale.append(run_id)
+        kept, new = len(ids), [key for key in runs if key not in ids]
+
+        def put(key: str) -> None:
+            ids[key] = write(client, number, key, runs[key], wanted[key], context)
+
+        with ThreadPoolExecutor(AT_ONCE if client.tracking_uri.startswith("http") else 1) as several:
+            list(several.map(client.delete_run, stale))
+            told = {str(runs[key].dataset): key for key in reversed(new)}.values()
+            for key in told:  # two runs that introduce a dataset at once fail
+                put(key)
+            rest = [key for key in new if key not in ids]
+            list(progress(several.map(put, rest), len(rest), "MLflow runs"))
+        return Mirrored(number, ids, len(new), kept, len(stale))
 
 
-def _mirror(client: MlflowClient, experiment: str, runs: dict[str, Run], context: dict[str, str]) -> dict[str, int]:
-    home = client.get_experiment_by_name(experiment)
-    number = home.experiment_id if home else client.create_experiment(experiment)
-    wanted, kept, stale = {key: run.digest for key, run in runs.items()}, set(), []
-    for key, found in held(client, number).items():
-        for run_id, digest in found:
-            if digest == wanted.get(key) and key not in kept:
-                kept.add(key)
-            else:
-                stale.append(run_id)
-    for run_id in stale:
-        client.delete_run(run_id)
-    new = [key for key in runs if key not in kept]
-    for key in progress(new, len(new), "MLflow runs"):
-        write(client, number, key, runs[key], wanted[key], context)
-    return {"written": len(new), "kept": len(kept), "deleted": len(stale)}
+def experiment_number(client: MlflowClient, name: str) -> str:
+    home = client.get_experiment_by_name(name)
+    return home.experiment_id if home else client.create_experiment(name)
 
 
-def held(client: MlflowClient, experiment: str) -> dict[str, list[tuple[str, str]]]:
-    """key -> [(run id, digest)] of the finished and unfinished runs of an experiment."""
+def held(
+    client: MlflowClient, experiment: str, like: str = "%", status: str | None = None
+) -> dict[str, list[tuple[str, str]]]:
+    """key -> [(run id, digest)] of an experiment's runs whose keys are like that, of any status or of one."""
+    wanted = f"tags.key LIKE '{like}'"  # runs of other people carry none and are left alone
+    wanted += f" and attributes.status = '{status}'" if status else ""
     found, token = {}, None
     while True:
-        page = client.search_runs([experiment], run_view_type=ViewType.ACTIVE_ONLY, max_results=1000, page_token=token)
+        page = client.search_runs([experiment], wanted, ViewType.ACTIVE_ONLY, max_results=1000, page_token=token)
         for run in page:
             # an interrupted run has no digest of its own yet
             digest = run.data.tags.get("digest", "") if run.info.status == "FINISHED" else ""
-            if key := run.data.tags.get("key"):  # runs of other people carry none and are left alone
-                found.setdefault(key, []).append((run.info.run_id, digest))
+            found.setdefault(run.data.tags["key"], []).append((run.info.run_id, digest))
         token = page.token
         if not token:
             return found
 
 
-def write(client: MlflowClient, experiment: str, key: str, run: Run, digest: str, context: dict[str, str]) -> None:
-    tags = run["tags"] | context | {"key": key, "digest": digest}
-    run_id = client.create_run(experiment, run_name=run["name"], tags=tags).info.run_id
-    metrics = [Metric(name, value, 0, step) for name, value, step in run["metrics"] if np.isfinite(value)]
-    params = [Param(name, str(value)) for name, value in sorted(run["params"].items())]
+def write(client: MlflowClient, experiment: str, key: str, run: Run, digest: str, context: dict[str, str]) -> str:
+    tags = run.tags | context | {"key": key, "digest": digest}
+    made = client.create_run(experiment, run_name=run.name, tags=tags).info
+    metrics = [Metric(name, value, 0, step) for name, value, step in run.metrics if np.isfinite(value)]
+    params = [Param(name, value) for name, value in sorted(run.params.items())]
     for start in range(0, max(len(metrics), 1), BATCH):
-        client.log_batch(run_id, metrics[start : start + BATCH], params if start == 0 else [])
-    for path in run.get("artifacts", []):
-        client.log_artifact(run_id, str(path))
-    client.set_terminated(run_id)
+        client.log_batch(made.run_id, metrics[start : start + BATCH], params if start == 0 else [])
+    if run.dataset:
+        dataset = Dataset(source_type="local", **run.dataset)
+        client.log_inputs(made.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])])
+    for path in run.artifacts:
+        client.log_artifact(made.run_id, str(path), "model" if run.signature else None)
+    if run.signature:
+        with tempfile.TemporaryDirectory() as folder:
+            described(run.signature, made.run_id).save(f"{folder}/MLmodel")
+            client.log_artifact(made.run_id, f"{folder}/MLmodel", "model")
+    client.set_terminated(made.run_id)
+    return made.run_id
 
 
-def links(experiment: str, tasks: list[str]) -> dict[str, str]:
-    """Paths below the address of `mlflow ui`: per task the table of its methods, and their comparison."""
-    client = MlflowClient()
-    number = client.get_experiment_by_name(experiment).experiment_id
-    latest_first = held(client, number).items()
-    there = {key: runs[0][0] for key, runs in reversed(latest_first) if key.count("/") == 1}
-    found = {}
-    for task in tasks:
-        wanted = quote(f'tags.level = "method" and tags.task = "{task}"')
-        found[f"{task}: methods"] = f"/#/experiments/{number}/runs?searchFilter={wanted}"
-        own = json.dumps([run_id for key, run_id in there.items() if key.startswith(f"{task}/")], separators=(",", ":"))
-        found[f"{task}: comparison"] = f"/#/compare-runs?runs={quote(own)}&experiments={quote(json.dumps([number]))}"
-    return found
+def begin(client: MlflowClient, experiment: str, key: str) -> str:
+    """A RUNNING run of a model in training, task/model: its id. The next mirror deletes it when training is over."""
+    task, model, *_ = key.split("/")
+    tags = {"key": f"{LIVE}{key}", "level": "live", "task": task, "method": model}
+    name = f"{model} {task} in training"
+    return client.create_run(experiment, run_name=name, tags=tags).info.run_id
 
 
-def runs(records: list[dict], curves: dict[tuple[str, str], pd.DataFrame], artifacts: list[Path]) -> dict[str, Run]:
-    """Every run of the suite: one per task and method, one per replica, and one with the leaderboard."""
-    varying = varying_params(records)
-    found = {"leaderboard": leaderboard_run(records, artifacts)}
-    for record in records:
-        key = f"{record['task']}/{record['method']}"
-        own = curves.get((record["task"], record["method"]))
-        found[key] = method_run(record, varying, own)
-        for replica in record["replicas"]:
-            name = f"{key}/{replica['fold']}/{replica['seed']}"
-            found[name] = replica_run(record, replica, varying, own)
-    return found
+def append(client: MlflowClient, run_id: str, points: list[tuple[str, float, int]]) -> None:
+    """Add (name, value, step) to a run, as of now."""
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, value, now, step) for name, value, step in points]
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run_id, metrics[start : start + BATCH])
 
 
-def tags(record: dict, level: str) -> dict[str, str]:
-    names = ("task", "method", "dataset", "provenance", "status", "device")
-    return {name: str(record[name]) for name in names} | {"level": level}
+def described(signature: dict, run_id: str) -> Model:
+    """What MLflow writes about a model: where it comes from, what goes in and what comes out."""
+    inputs, outputs = (
+        Schema([TensorSpec(np.dtype("float32"), tuple(shape), name) for name, shape in signature[side].items()])
+        for side in ("inputs", "outputs")
+    )
+    return Model("model", run_id, signature=ModelSignature(inputs, outputs))
 
 
-def flat(options: dict | None) -> dict[str, str]:
-    """{"term.kdot.k": "30", "tnet": "none", ...} of a method's options; sorted, `method` comes among the first."""
-    named = {}
-    for name, value in (options or {}).items():
-        if name == "terms":
-            named |= {f"term.{term}.{key}": str(own) for term, held in value.items() for key, own in held.items()}
-        elif name != "digests":
-            named[name] = str(value)
-    return named
+def register(experiment: str, runs: dict[str, Run], mirrored: Mirrored) -> int:
+    """Give each model run a version of the registered model <experiment>.<task>, with the alias `best`: how many new.
+
+    A model that was registered before, by its digest, gets no second version.
+    """
+    new = 0
+    with connected() as client:
+        for key, run in runs.items():
+            if not run.signature:
+                continue
+            name, digest = f"{experiment}.{run.tags['task']}", run.digest
+            if not client.search_registered_models(f"name = '{name}'"):
+                client.create_registered_model(name, description=f"The best student of {run.tags['task']}")
+            found = client.search_model_versions(f"name = '{name}'")
+            numbers = {version.tags.get("digest"): version.version for version in found}
+            if digest not in numbers:
+                numbers[digest], new = new_version(client, name, run, digest, mirrored.ids[key]), new + 1
+            if client.get_registered_model(name).aliases.get("best") != numbers[digest]:
+                client.set_registered_model_alias(name, "best", numbers[digest])
+    return new
 
 
-def varying_params(records: list[dict]) -> set[str]:
-    """Names of the options that are not the same in every method."""
-    held = [flat(record["options"]) for record in records if record["options"]]
-    return {name for own in held for name in own if len({other.get(name) for other in held}) > 1}
+def new_version(client: MlflowClient, name: str, run: Run, digest: str, run_id: str) -> str:
+    [(metric, value, _), *_] = run.metrics
+    about = {name: run.tags[name] for name in ("method", "dataset", "provenance")}
+    about |= {"metric": metric, "score": f"{value:.4f}", "digest": digest}
+    title = "SYNTHETIC recordings: " if run.tags["provenance"] == "synthetic" else ""
+    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    said = f"{title}{run.tags['method']}, {metric} {value:.3f}"
+    return client.create_model_version(name, source, run_id, tags=about, description=said).version
 
 
-def chosen(record: dict, varying: set[str]) -> dict[str, str]:
-    own = {name: value for name, value in flat(record["options"]).items() if name in varying}
-    return own | {"task": record["task"], "method": record["method"]}
+def save_views(runs: dict[str, Run], mirrored: Mirrored) -> None:
+    """Put a saved view of each task, by its name, into the menu above MLflow's table of runs."""
+    with connected() as client:
+        there = client.get_experiment(mirrored.experiment).tags
+        for task, state in views(runs).items():
+            name, stamps = f"mlflow.sharedViewState.{task}", {"createdAt": 0, "updatedAt": 0}
+            text = json.dumps({"name": task, **stamps, "state": json.dumps(state)})
+            if there.get(name) != text:
+                client.set_experiment_tag(mirrored.experiment, name, text)
 
 
-def method_run(record: dict, varying: set[str], curves: pd.DataFrame | None) -> Run:
-    metrics = []
-    for condition in record["conditions"].values():
-        for metric, score in condition.get("scores", {}).items():
-            name = condition["alias"]
-            metrics += named(score, f"{metric}/{name}", f"{metric}_low/{name}", f"{metric}_high/{name}")
-    for name in ("difference", "gap_recovered"):
-        if name in record:
-            metrics += named(record[name], name, f"{name}_low", f"{name}_high")
-    tested = {key: record.get("difference", {}).get(key) for key in ("p", "p_holm")}
-    metrics += [(f"difference_{key}", p, 0) for key, p in tested.items() if p is not None]
-    metrics += [(f"geometry/{key}", value, 0) for key, value in (record["geometry"] or {}).items()]
-    if curves is not None:
-        means = curves.groupby(["term", "epoch"]).value.mean().reset_index()
-        metrics += [(f"epoch/{row.term}", row.value, row.epoch) for row in means.itertuples()]
-    name = f"{record['method']} {record['task']}"
-    return Run(name=name, tags=tags(record, "method"), params=chosen(record, varying), metrics=metrics)
-
-
-def named(score: dict, *names: str) -> list[tuple[str, float, int]]:
-    """value, low and high under three names, those that exist."""
-    pairs = zip(names, (score["value"], score["low"], score["high"]), strict=True)
-    return [(name, value, 0) for name, value in pairs if value is not None]
-
-
-def replica_run(record: dict, replica: dict, varying: set[str], curves: pd.DataFrame | None) -> Run:
-    metrics = [
-        (f"{metric}/{record['conditions'][condition]['alias']}", value, 0)
-        for condition, scores in replica["scores"].items()
-        for metric, value in scores.items()
-        if value is not None
-    ]
-    metrics.append(("best_epoch", replica["epoch"], 0))
-    if curves is not None:
-        own = curves[(curves.fold == replica["fold"]) & (curves.seed == replica["seed"])]
-        metrics += [(f"epoch/{row.term}", row.value, row.epoch) for row in own.itertuples()]
-    params = chosen(record, varying) | {"fold": replica["fold"], "seed": replica["seed"]}
-    name = f"{record['method']} {record['task']} fold {replica['fold']} seed {replica['seed']}"
-    own_tags = tags(record, "replica") | {"fold": str(replica["fold"]), "seed": str(replica["seed"])}
-    return Run(name=name, tags=own_tags | {"status": replica["status"]}, params=params, metrics=metrics)
-
-
-def leaderboard_run(records: list[dict], artifacts: list[Path]) -> Run:
-    """The tables and figures of the whole suite."""
-    provenance = "+".join(sorted({record["provenance"] for record in records}))
-    about = {"level": "leaderboard", "provenance": provenance, "versions": json.dumps(records[0]["versions"])}
-    return Run(name=f"leaderboard ({provenance})", tags=about, params={}, metrics=[], artifacts=artifacts)
+def links(runs: dict[str, Run], mirrored: Mirrored) -> dict[str, str]:
+    """Addresses in the browser: per task the table of its methods, best first, their comparison, and the models."""
+    uri = get_tracking_uri()
+    base = uri.rstrip("/") if uri.startswith("http") else "http://127.0.0.1:5000"
+    scored, found = {}, {}
+    for key, run in runs.items():
+        if run.tags["level"] == "method" and run.metrics and run.tags["method"] not in CONTROLS:
+            scored.setdefault(run.tags["task"], []).append(mirrored.ids[key])
+    for task, ids in scored.items():
+        found[f"{task}: methods"] = f"{base}/#/experiments/{mirrored.experiment}/runs?viewStateShareKey={task}"
+        own, home = json.dumps(ids, separators=(",", ":")), json.dumps([mirrored.experiment])
+        found[f"{task}: comparison"] = f"{base}/#/compare-runs?runs={quote(own)}&experiments={quote(home)}"
+    return found | {"models": f"{base}/#/models"}

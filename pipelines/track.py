@@ -1,48 +1,109 @@
 """track: records -> MLflow. Mirrors what is missing there or differs; nothing else is lost if MLflow is down."""
 
 import hashlib
+import os
 import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-import pandas as pd
+import typer
 
-from benchmark import records
+from benchmark import epochs, records, runs
 from benchmark.files import write_json
+from benchmark.params import Suite
 from pipelines import stage
 
 MARKER = Path("mlruns/tracked.json")
+PAUSE = 3.0  # seconds between two looks at the curves
 
 
-def main() -> None:
+def main(
+    there: Annotated[bool, typer.Option(help="Mirror the records that are there, even if some are missing.")] = False,
+    watch: Annotated[bool, typer.Option(help="Mirror nothing but what trains, until Ctrl-C.")] = False,
+) -> None:
+    if watch:
+        follow()
+        return
     from benchmark import tracking
 
     params = stage.params()
-    suite = params.suite
+    found, absent = load(params.suite, there)
+    wanted = runs.of_suite(found, curves(found), artifacts(), stage.MODELS) if found else {}
+    training = epochs.in_training(stage.MODELS)
+
+    def keep(key: str) -> bool:
+        """What trains now, and everything where records are missing at the moment."""
+        return bool(absent) or key.removeprefix(tracking.LIVE) in training
+
     try:
-        found = records.load(stage.RECORDS, suite.tasks, records.names(suite.methods))
-    except FileNotFoundError as error:
-        raise stage.Failure(f"there are no results yet: {error.filename} is missing. Run `dvc repro` first.") from None
-    artifacts = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json", "tex")]
-    artifacts.append(stage.RESULTS / "report.html")
-    wanted = tracking.runs(list(found.values()), curves(list(found)), artifacts)
-    try:
-        done = tracking.mirror(params.tracking.experiment, wanted, context())
+        done = tracking.mirror(params.tracking.experiment, wanted, context(), keep)
+        registered = tracking.register(params.tracking.experiment, wanted, done)
+        tracking.save_views(wanted, done)
     except tracking.Unreachable as error:
         raise stage.Failure(
-            f"{error}\nEverything else is saved. Start the server or unset MLFLOW_TRACKING_URI, "
-            "then run `dvc repro` again."
+            f"{error}\nEverything else is saved. Mend this or unset MLFLOW_TRACKING_URI, then run `dvc repro` again."
         ) from None
-    write_json(MARKER, {key: run.digest for key, run in wanted.items()})
-    for name, path in tracking.links(params.tracking.experiment, suite.tasks).items():
-        print(f"{name}  http://127.0.0.1:5000{path}")
-    print(f"MLflow: {done['written']} runs written, {done['kept']} kept, {done['deleted']} deleted")
+    if not absent:
+        write_json(MARKER, {key: run.digest for key, run in wanted.items()})
+    for name, address in tracking.links(wanted, done).items():
+        print(f"{name}  {address}")
+    if absent:
+        print(f"{len(absent)} records are missing, first {absent[0]}; what MLflow has of them stays")
+    print(
+        f"MLflow: {done.written} runs written, {done.kept} kept, {done.deleted} deleted; {registered} models registered"
+    )
 
 
-def curves(keys: list[tuple[str, str]]) -> dict[tuple[str, str], pd.DataFrame]:
-    """Epoch curves of what was trained: (task, model) -> epoch, fold, seed, term, value."""
-    paths = {key: stage.MODELS.joinpath(*key) / "curves.csv" for key in keys}
-    paths |= {(task, "teacher_hallucinated"): stage.MODELS / task / "tnet_mse" / "curves.csv" for task, _ in keys}
-    return {key: pd.read_csv(path) for key, path in paths.items() if path.exists()}
+def load(suite: Suite, there: bool) -> tuple[list[dict], list[Path]]:
+    """The records of the suite, and the files of those that are missing, which is allowed if asked for."""
+    found, absent = [], []
+    for task in suite.tasks:
+        paths = {name: stage.RECORDS / task / f"{name}.json" for name in records.names(suite.methods)}
+        absent += [path for path in paths.values() if not path.exists()]
+        if absent and not there:
+            raise stage.Failure(f"there are no results yet: {absent[0]} is missing. Run `dvc repro` first.")
+        if names := [name for name, path in paths.items() if path.exists()]:
+            try:
+                found += records.load(stage.RECORDS, [task], names).values()
+            except ValueError as error:
+                raise stage.Failure(f"{error}. Run `dvc repro evaluate@{task}` again.") from None
+    return found, absent
+
+
+def curves(found: list[dict]) -> dict[tuple[str, str], list[epochs.Row]]:
+    """Epoch curves of what has been trained to its end, by task and method."""
+    held = {}
+    for task, method in ((record["task"], record["method"]) for record in found):
+        folder = stage.MODELS / task / ("tnet_mse" if method == "teacher_hallucinated" else method)
+        if (folder / epochs.CARD).exists():
+            held[task, method] = epochs.read(folder / "curves.csv")
+    return held
+
+
+def artifacts() -> list[Path]:
+    """Tables and the page of the suite, those that there are."""
+    paths = [stage.RESULTS / f"leaderboard.{ending}" for ending in ("csv", "md", "json", "tex")]
+    return [path for path in (*paths, stage.RESULTS / "report.html") if path.exists()]
+
+
+def follow() -> None:
+    """Mirror what trains until Ctrl-C, or until the process that started this one is gone."""
+    from benchmark import live, tracking
+
+    watcher, parent, said = live.Live(stage.params().tracking.experiment, stage.MODELS), os.getppid(), ""
+    with suppress(KeyboardInterrupt):
+        while os.getppid() == parent:
+            try:
+                watcher.update()
+                said = ""
+            except tracking.Unreachable as error:
+                if str(error) != said:
+                    print(f"{error}. Epochs are sent once it can be used.", file=sys.stderr, flush=True)
+                said = str(error)
+            time.sleep(PAUSE)
 
 
 def context() -> dict[str, str]:
