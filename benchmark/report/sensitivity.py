@@ -25,7 +25,8 @@ def markdown(study: Study, results: dict, levels: dict[str, list[Level]], confid
         "## One factor at a time",
         "",
         f"Every factor departs from `{study.default}`; all else is as there, unless the table says so. Differences and "
-        f"p as above, {confidence:.0%} intervals.",
+        f"p as above, {confidence:.0%} intervals. p is of each difference alone: of twenty levels that do nothing one "
+        "has p < .05.",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
