@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark import params, plugins, schema, sources
+from benchmark import params, plugins, schema
+from benchmark.reading import sources
 from benchmark.types import Refused, WrongTree
 
 StudentFolder = Annotated[Path, typer.Option(help="results/models/<task>/<method>")]
@@ -62,13 +63,13 @@ def predict(
     seed: Seed = None,
 ) -> None:
     """What a trained student says of recordings, per clip with its times; also written as CSV."""
-    from benchmark import deployment, prediction
+    from benchmark.deployment import prediction, students
 
-    deployment.make_way(out, force)
-    loaded = deployment.load(student, fold, seed)
+    students.make_way(out, force)
+    loaded = students.load(student, fold, seed)
     rows, remarks = prediction.predict(loaded, files, window, hop, rate, workers or "auto")
     prediction.write(rows, out)
-    print(deployment.headline(loaded), *remarks, prediction.shown(rows, out), f"written to {out}", sep="\n")
+    print(students.headline(loaded), *remarks, prediction.shown(rows, out), f"written to {out}", sep="\n")
 
 
 @app.command()
@@ -80,13 +81,13 @@ def export(
     seed: Seed = None,
 ) -> None:
     """A trained student as one ONNX graph, checked against torch."""
-    from benchmark import deployment, exports
+    from benchmark.deployment import exports, students
 
-    deployment.make_way(out, force)
-    loaded = deployment.load(student, fold, seed)
+    students.make_way(out, force)
+    loaded = students.load(student, fold, seed)
     found = exports.export(loaded, out)
     size = out.stat().st_size / 2**20
-    print(deployment.headline(loaded), *(f"left out: {line}" for line in loaded.left_out), sep="\n")
+    print(students.headline(loaded), *(f"left out: {line}" for line in loaded.left_out), sep="\n")
     print(f"written to {out}, {size:.1f} MB; largest difference to torch {found:.1e} (at most {exports.TOLERANCE:g})")
 
 

@@ -87,7 +87,7 @@ def duration(module, job: extraction.Job, key: tuple[str, str], clips: pd.DataFr
         return end
     recording = module.recording(Source(job.modality, key[0], job.root, job.root / key[1]), job.dataset_options)
     if isinstance(recording, Video):
-        from benchmark.media import frame_times
+        from benchmark.reading.media import frame_times
 
         return float(frame_times(recording.path)[-1])
     first = recording if not isinstance(recording, dict) else next(iter(recording.values()))

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from benchmark import cell as cells
-from benchmark import checkpoints, curves, inputs, modelcard, student, targets, tnet, train, tuning
+from benchmark import checkpoints, curves, inputs, student, targets, tnet, train, tuning
+from benchmark.deployment import modelcard
 from benchmark.files import write_text
 from benchmark.params import planned
 from pipelines import stage

@@ -3,9 +3,10 @@
 import shutil
 from functools import partial
 
-from benchmark import executor, plugins, sources
+from benchmark import executor, plugins
 from benchmark.files import write_json
 from benchmark.params import Population
+from benchmark.reading import sources
 from pipelines import stage
 
 

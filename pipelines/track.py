@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from benchmark import epochs, records, runs
+from benchmark import records
 from benchmark.files import write_json
 from benchmark.params import Suite
+from benchmark.tracking import epochs, runs
 from pipelines import stage
 
 MARKER = Path("mlruns/tracked.json")
@@ -27,7 +28,7 @@ def main(
     if watch:
         follow()
         return
-    from benchmark import tracking
+    from benchmark.tracking import store
 
     params = stage.params()
     found, absent = load(params.suite, there)
@@ -36,19 +37,19 @@ def main(
 
     def keep(key: str) -> bool:
         """What trains now, and everything where records are missing at the moment."""
-        return bool(absent) or key.removeprefix(tracking.LIVE) in training
+        return bool(absent) or key.removeprefix(store.LIVE) in training
 
     try:
-        done = tracking.mirror(params.tracking.experiment, wanted, context(), keep)
-        registered = tracking.register(params.tracking.experiment, wanted, done)
-        tracking.save_views(wanted, done)
-    except tracking.Unreachable as error:
+        done = store.mirror(params.tracking.experiment, wanted, context(), keep)
+        registered = store.register(params.tracking.experiment, wanted, done)
+        store.save_views(wanted, done)
+    except store.Unreachable as error:
         raise stage.Failure(
             f"{error}\nEverything else is saved. Mend this or unset MLFLOW_TRACKING_URI, then run `dvc repro` again."
         ) from None
     if not absent:
         write_json(MARKER, {key: run.digest for key, run in wanted.items()})
-    for name, address in tracking.links(wanted, done).items():
+    for name, address in store.links(wanted, done).items():
         print(f"{name}  {address}")
     if absent:
         print(f"{len(absent)} records are missing, first {absent[0]}; what MLflow has of them stays")
@@ -91,7 +92,7 @@ def artifacts() -> list[Path]:
 
 def follow() -> None:
     """Mirror what trains until Ctrl-C, or until the process that started this one is gone."""
-    from benchmark import live, tracking
+    from benchmark.tracking import live, store
 
     watcher, parent, said = live.Live(stage.params().tracking.experiment, stage.MODELS), os.getppid(), ""
     with suppress(KeyboardInterrupt):
@@ -99,7 +100,7 @@ def follow() -> None:
             try:
                 watcher.update()
                 said = ""
-            except tracking.Unreachable as error:
+            except store.Unreachable as error:
                 if str(error) != said:
                     print(f"{error}. Epochs are sent once it can be used.", file=sys.stderr, flush=True)
                 said = str(error)

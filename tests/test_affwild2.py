@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_params import SHIPPED
 
-from benchmark import media, params
+from benchmark import params
 from benchmark.datasets import affwild2
+from benchmark.reading import media
+from benchmark.reading.windows import Windows
 from benchmark.synthesis import film
 from benchmark.types import Source, Unusable, WrongTree
-from benchmark.windows import Windows
 
 PEOPLE = params.load(SHIPPED).populations["wild"].model_copy(update={"subjects": 6, "seconds": 6.0})
 OPTIONS = affwild2.Options()

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate, resample_poly
 
-from benchmark import media
 from benchmark.datasets import cremad
 from benchmark.params import BodyShows, FaceShows, Population
+from benchmark.reading import media
 from benchmark.synthesis.acting import votes
 from benchmark.types import Source, Unusable, WrongTree
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from test_params import SHIPPED
 
-from benchmark import extraction, params, plugins, sources, splits
+from benchmark import extraction, params, plugins, splits
 from benchmark.params import Split
+from benchmark.reading import sources
 from benchmark.types import WrongTree
 
 PARAMS = params.load(SHIPPED)

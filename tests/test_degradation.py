@@ -15,9 +15,9 @@ from test_params import SHIPPED, mistake
 from benchmark import degradation, inputs, params
 from benchmark.datasets import biovid
 from benchmark.degradation import Degrading
-from benchmark.faces import Film
 from benchmark.files import write_json
 from benchmark.sections import SoundDegradation, VisionDegradation
+from benchmark.sensing.faces import Film
 from benchmark.types import Audio, Crops, Signal, Video
 from pipelines import degrade, stage
 

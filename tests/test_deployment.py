@@ -8,7 +8,8 @@ import torch
 from conftest import kdot, silent, small_cell
 
 from benchmark import cell as cells
-from benchmark import checkpoints, deployment, evaluation, exports, inputs, modelcard, models, student
+from benchmark import checkpoints, evaluation, inputs, models, student
+from benchmark.deployment import exports, modelcard, students
 from benchmark.params import Method
 from benchmark.types import Refused
 
@@ -56,13 +57,13 @@ def answered(cell, found, visible: tuple[str, ...], clip_ids) -> np.ndarray:
     rows = cell.table.positions(clip_ids)
     x = {name: cell.table.x[name][rows] for name in found.takes}
     masks = {name: cell.table.visible[name][rows] & (name in visible) for name in found.takes}
-    return deployment.answer(found, x, masks)[0].numpy()
+    return students.answer(found, x, masks)[0].numpy()
 
 
 def test_a_student_with_a_tnet_is_the_same_without_its_dataset(taught, with_tnet):
     folder, said = with_tnet
     for replica in taught.cell.replicas:
-        found = deployment.load(folder, *replica)
+        found = students.load(folder, *replica)
         own = said[(said.fold == replica.fold) & (said.seed == replica.seed) & (said.condition == "vision")]
         assert found.takes == {"vision": "vision"} and found.outputs == ["0", "1", "2"]
         np.testing.assert_allclose(
@@ -73,7 +74,7 @@ def test_a_student_with_a_tnet_is_the_same_without_its_dataset(taught, with_tnet
 @pytest.mark.parametrize("visible", [("vision", "biosignal"), ("vision",), ("biosignal",)])
 def test_a_hidden_modality_is_hidden_in_use_as_in_the_evaluation(of_values, visible):
     folder, said = of_values
-    cell, found = small_cell("regression", epochs=2), deployment.load(folder, fold=1, seed=0)
+    cell, found = small_cell("regression", epochs=2), students.load(folder, fold=1, seed=0)
     own = said[(said.fold == 1) & (said.seed == 0) & (said.condition == "+".join(visible))]
     assert found.outputs == ["arousal", "valence"] and set(found.takes) == {"vision", "biosignal"}
     for column, target in enumerate(found.outputs):
@@ -84,14 +85,14 @@ def test_a_hidden_modality_is_hidden_in_use_as_in_the_evaluation(of_values, visi
 
 def test_all_replicas_together_say_their_mean_and_how_far_they_are_apart(taught, with_tnet):
     x, clips = {"vision": taught.cell.table.x["vision"]}, {"vision": taught.cell.table.visible["vision"]}
-    whole, singly = deployment.load(with_tnet[0]), [deployment.load(with_tnet[0], *own) for own in taught.cell.replicas]
-    mean, spread = deployment.answer(whole, x, clips)
-    each = torch.stack([deployment.answer(one, x, clips)[0] for one in singly])
+    whole, singly = students.load(with_tnet[0]), [students.load(with_tnet[0], *own) for own in taught.cell.replicas]
+    mean, spread = students.answer(whole, x, clips)
+    each = torch.stack([students.answer(one, x, clips)[0] for one in singly])
     assert len(each) == len(whole.networks) == 6
     torch.testing.assert_close(mean, each.mean(0))
     torch.testing.assert_close(spread, each.std(0, correction=0))
-    assert spread.min() > 0 and deployment.answer(singly[0], x, clips)[1].max() == 0
-    assert [len(deployment.load(with_tnet[0], **some).networks) for some in ({"fold": 1}, {"seed": 0})] == [2, 3]
+    assert spread.min() > 0 and students.answer(singly[0], x, clips)[1].max() == 0
+    assert [len(students.load(with_tnet[0], **some).networks) for some in ({"fold": 1}, {"seed": 0})] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_folder_without_a_sound_student_is_refused_in_a_sentence(with_tnet, tm
         (tmp_path / path.name).write_bytes(path.read_bytes())
     damage(tmp_path)
     with pytest.raises(Refused, match=told):
-        deployment.load(tmp_path)
+        students.load(tmp_path)
 
 
 def edit(folder, change) -> None:
@@ -124,13 +125,13 @@ def edit(folder, change) -> None:
 
 def test_a_replica_that_does_not_exist_is_refused_with_those_that_do(with_tnet):
     with pytest.raises(Refused, match=r"no replica of fold 7; its folds are \[0, 1, 2\], its seeds \[0, 1\]"):
-        deployment.load(with_tnet[0], fold=7)
+        students.load(with_tnet[0], fold=7)
 
 
 @pytest.fixture(scope="module")
 def graph(with_tnet, tmp_path_factory):
     path = tmp_path_factory.mktemp("graph") / "student.onnx"
-    return path, exports.export(deployment.load(with_tnet[0]), path)
+    return path, exports.export(students.load(with_tnet[0]), path)
 
 
 def run(path, **given) -> np.ndarray:
@@ -142,11 +143,11 @@ def run(path, **given) -> np.ndarray:
 
 def test_a_graph_says_what_torch_says_of_any_number_of_clips(taught, with_tnet, graph):
     path, difference = graph
-    found, x = deployment.load(with_tnet[0]), taught.cell.table.x["vision"].clone()
+    found, x = students.load(with_tnet[0]), taught.cell.table.x["vision"].clone()
     x[::3, 2] = torch.nan
     visible = torch.ones(len(x), 1, dtype=torch.bool)
     visible[::5] = False
-    expected = deployment.answer(found, {"vision": x}, {"vision": visible[:, 0]})[0].numpy()
+    expected = students.answer(found, {"vision": x}, {"vision": visible[:, 0]})[0].numpy()
     assert difference <= 1e-5
     for count in (1, len(x)):
         np.testing.assert_allclose(run(path, vision=x[:count], visible=visible[:count]), expected[:count], atol=1e-5)
@@ -175,7 +176,7 @@ def test_a_graph_of_the_temporal_encoder_and_of_values_in_units_of_the_labels(tm
     card = cells.card(cell, "mine") | about(method, task.prevalent, "real")
     card |= {"shapes": shapes, "training": card["training"] | {"encoder": "temporal"}, "replicas": card["replicas"][:2]}
     checkpoints.save(tmp_path, cells.stack(networks), card)
-    found = deployment.load(tmp_path)
+    found = students.load(tmp_path)
     assert exports.export(found, tmp_path / "graph.onnx") <= 1e-5
     x, visible = exports.made_up(found, 7)
     assert abs(run(tmp_path / "graph.onnx", **x, visible=visible).mean() - 40) < 10
@@ -186,14 +187,14 @@ def test_no_file_is_kept_of_a_graph_that_differs_and_the_one_before_stays(with_t
     monkeypatch.setattr(exports, "TOLERANCE", -1.0)
     (tmp_path / "student.onnx").write_text("the one before")
     with pytest.raises(Refused, match=r"differs from torch by .* no file is kept"):
-        exports.export(deployment.load(with_tnet[0], 0, 0), tmp_path / "student.onnx")
+        exports.export(students.load(with_tnet[0], 0, 0), tmp_path / "student.onnx")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the one before"]
 
 
 def test_without_onnx_export_says_what_to_install(with_tnet, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(Refused, match="export needs onnxruntime, which is not installed: `pip install"):
-        exports.export(deployment.load(with_tnet[0]), tmp_path / "student.onnx")
+        exports.export(students.load(with_tnet[0]), tmp_path / "student.onnx")
 
 
 def test_a_difference_of_nan_is_no_agreement(with_tnet):
@@ -201,7 +202,7 @@ def test_a_difference_of_nan_is_no_agreement(with_tnet):
         def run(self, _, given):
             return [np.full((len(given["visible"]), 3), np.nan, np.float32)]
 
-    assert exports.difference(deployment.load(with_tnet[0]), Broken()) == float("inf")
+    assert exports.difference(students.load(with_tnet[0]), Broken()) == float("inf")
 
 
 def test_the_columns_of_a_graph_are_in_the_order_in_which_networks_read(tmp_path):

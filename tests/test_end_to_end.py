@@ -141,7 +141,7 @@ def test_mlflow_holds_the_runs(clone):
         "from mlflow import MlflowClient as C; c = C(); e = c.get_experiment_by_name('affect-pkd').experiment_id;"
         "print(len(c.search_runs([e], max_results=500)))",
     )  # fmt: skip
-    assert found.stdout.strip() == str(1 + len(TASKS) * (5 * (1 + 5) + 1)), found.stderr[-2000:]
+    assert found.stdout.strip() == str(1 + len(TASKS) * (1 + 5 * (1 + 5) + 1)), found.stderr[-2000:]
     assert (clone.folder / "mlflow.db").exists()
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import extras
-from benchmark.faces import Film, cut, follow
 from benchmark.features import speech, vision
 from benchmark.seeds import generator
+from benchmark.sensing import extras
+from benchmark.sensing.faces import Film, cut, follow
 from benchmark.synthesis import face
 from benchmark.types import Audio, Video
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark import faces
 from benchmark.seeds import generator
+from benchmark.sensing import faces
 from benchmark.synthesis import face
 from benchmark.types import Video
 

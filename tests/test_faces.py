@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark import faces
-from benchmark.faces import Film, follow, track
 from benchmark.features import vision
 from benchmark.seeds import generator
+from benchmark.sensing import faces
+from benchmark.sensing.faces import Film, follow, track
 from benchmark.synthesis import face
 from benchmark.types import Crops, Unusable, Video
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from test_tracking import empty, mlflow  # noqa: F401
 
-from benchmark import epochs, live, tracking
+from benchmark.tracking import epochs, live, store
 
 HEADER = "epoch,fold,seed,term,value\n"
 
@@ -131,7 +131,7 @@ def test_a_run_that_someone_deleted_comes_back(training):
     training.live.update()
     mlflow.MlflowClient().delete_run(training.runs()["live/made_up/kd"].info.run_id)
     training.write(lines(3))
-    with pytest.raises(tracking.Unreachable):
+    with pytest.raises(store.Unreachable):
         training.live.update()
     training.live.update()
     assert [step for step, _ in training.history()] == [1, 2, 3]
@@ -141,11 +141,11 @@ def test_the_mirror_leaves_what_trains_and_deletes_what_is_over(training, tmp_pa
     training.write(HEADER + lines(1, 2))
     training.live.update()
     going = epochs.in_training(tmp_path / "models")
-    tracking.mirror("tests", {}, {}, lambda key: key.removeprefix(tracking.LIVE) in going)
+    store.mirror("tests", {}, {}, lambda key: key.removeprefix(store.LIVE) in going)
     assert set(training.runs()) == {"live/made_up/kd"}
     training.end()
     training.live.update()
     assert not epochs.in_training(tmp_path / "models")
-    tracking.mirror("tests", {}, {})
+    store.mirror("tests", {}, {})
     assert training.runs() == {}
     assert training.live.update() == 0 and training.runs() == {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmark import media
+from benchmark.reading import media
 from benchmark.synthesis import film
 from benchmark.types import Unusable
 

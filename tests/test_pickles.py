@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark import pickles
+from benchmark.reading import pickles
 from benchmark.types import Unusable
 
 CONTENT = {

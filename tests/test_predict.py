@@ -16,9 +16,11 @@ from typer.testing import CliRunner
 
 from benchmark import __main__ as command
 from benchmark import cell as cells
-from benchmark import checkpoints, deployment, extraction, inputs, media, models, plugins, prediction, recordings
+from benchmark import checkpoints, extraction, inputs, models, plugins
 from benchmark.datasets import biovid
+from benchmark.deployment import prediction, recordings, students
 from benchmark.params import Method
+from benchmark.reading import media
 from benchmark.synthesis import film
 from benchmark.types import Refused, Unusable
 
@@ -103,7 +105,7 @@ def files(tmp_path_factory):
 
 
 def predict(student: Path, *paths: Path, **how) -> pd.DataFrame:
-    return prediction.predict(deployment.load(student), list(paths), workers=1, **how)[0]
+    return prediction.predict(students.load(student), list(paths), workers=1, **how)[0]
 
 
 def test_files_of_a_name_belong_together_and_a_video_gives_its_sound(of_all, files):
@@ -121,7 +123,7 @@ def test_a_modality_that_is_not_there_is_masked(of_all, files, tmp_path):
     shutil.copy(files / "a.mp4", tmp_path / "a.mp4")
     row = predict(of_all, tmp_path).iloc[0]
     assert row.seen == "vision" and row.reason == "speech: the file has no audio track"
-    found = deployment.load(of_all)
+    found = students.load(of_all)
     (clip,) = prediction.clips(
         recordings.Recording("a", {"vision": files / "a.mp4"}, []), prediction.jobs(found), None, None
     )
@@ -133,11 +135,11 @@ def test_a_modality_that_is_not_there_is_masked(of_all, files, tmp_path):
     x["vision"] = torch.from_numpy(
         inputs.pool(clip.x["vision"][None], len(found.card["features"]["vision"]["segment"]))
     )
-    assert deployment.answer(found, x, masks)[0][0].tolist() == pytest.approx([row.p_0, row.p_1, row.p_2], abs=1e-6)
+    assert students.answer(found, x, masks)[0][0].tolist() == pytest.approx([row.p_0, row.p_1, row.p_2], abs=1e-6)
 
 
 def test_what_is_measured_is_what_the_pipeline_measures(of_faces, files):
-    found = deployment.load(of_faces)
+    found = students.load(of_faces)
     job = prediction.jobs(found)["vision"]._replace(root=files, layout="biovid", dataset_options=biovid.Options())
     listed = pd.DataFrame({"clip_id": ["whole", "part"], "start_s": [0.0, 2.0], "end_s": [np.inf, 4.0]})
     expected = extraction.extract_recording(job, "a", "a.mp4", listed)
@@ -313,7 +315,7 @@ def test_a_wrong_command_line_is_told_without_a_traceback(tmp_path):
 
 
 def test_processes_change_no_number(of_faces, files):
-    one, two = (prediction.predict(deployment.load(of_faces), [files], workers=count)[0] for count in (1, 2))
+    one, two = (prediction.predict(students.load(of_faces), [files], workers=count)[0] for count in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 

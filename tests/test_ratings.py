@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark import ratings
+from benchmark.reading import ratings
 from benchmark.types import Unusable
 
 ARFF = """@relation gold_standard

@@ -12,9 +12,9 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark import media
 from benchmark.datasets import ravdess
 from benchmark.params import BodyShows, FaceShows, Population
+from benchmark.reading import media
 from benchmark.types import Source, Unusable, WrongTree
 
 TRIALS = ("01-06-01-02-01-12", "01-01-01-01-02-12", "01-05-02-02-01-03")

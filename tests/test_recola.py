@@ -11,9 +11,9 @@ from test_params import SHIPPED
 
 from benchmark import params
 from benchmark.datasets import recola
+from benchmark.reading.windows import Windows
 from benchmark.synthesis.scene import Scene
 from benchmark.types import Source, Unusable, WrongTree
-from benchmark.windows import Windows
 
 PEOPLE = params.load(SHIPPED).populations["conversation"].model_copy(update={"subjects": 4, "seconds": 14.0})
 OPTIONS = {release: recola.Options(release=release) for release in ("original", "avec")}

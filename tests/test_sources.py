@@ -3,8 +3,8 @@
 import pytest
 from test_biovid import write_tree
 
-from benchmark import sources
 from benchmark.datasets import biovid
+from benchmark.reading import sources
 from benchmark.types import WrongTree
 
 

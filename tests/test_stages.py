@@ -13,8 +13,9 @@ from conftest import MASKS, small_cell
 from test_params import SHIPPED
 
 from benchmark import cell as cells
-from benchmark import checkpoints, deployment
+from benchmark import checkpoints
 from benchmark import teacher as teachers
+from benchmark.deployment import students
 from benchmark.files import write_json
 from benchmark.params import Method
 from benchmark.report import board, leaderboard
@@ -132,23 +133,23 @@ def test_every_weight_that_was_tried_is_in_the_card_and_the_chosen_curves_are_ke
 def test_students_can_be_rebuilt_from_their_folders_alone_and_have_a_page(project):
     cell = small_cell()
     for name in ("kd", "pknot"):
-        found = deployment.load(TASK / name)
+        found = students.load(TASK / name)
         assert found.replicas == cell.replicas and found.takes == {"vision": "vision"} and found.synthetic
         assert found.card["data"] == {"dataset": "made_up", "provenance": "synthetic", "clips": 144, "subjects": 12}
         assert (TASK / name / "README.md").read_text().startswith(f"# SYNTHETIC made_up: {name}\n")
     with pytest.raises(Refused, match="clean_labels could not be run: labels: clean needs synthetic"):
-        deployment.load(TASK / "clean_labels")
+        students.load(TASK / "clean_labels")
     assert "could not be run" in (TASK / "clean_labels" / "README.md").read_text()
     with pytest.raises(Refused, match="holds teacher, not a student"):
-        deployment.load(TASK / "teacher")
+        students.load(TASK / "teacher")
 
 
 def test_a_replica_that_diverged_does_not_take_part_in_predictions(project):
     lose("kd", 3)
-    found = deployment.load(TASK / "kd")
+    found = students.load(TASK / "kd")
     assert len(found.networks) == 5 and found.left_out == ["fold 1, seed 1: diverged in epoch 1"]
     with pytest.raises(Refused, match="no replica with weights"):
-        deployment.load(TASK / "kd", fold=1, seed=1)
+        students.load(TASK / "kd", fold=1, seed=1)
 
 
 def test_models_without_trouble_are_scored_on_every_seed(project):

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from benchmark import extraction, media, plugins
+from benchmark import extraction, plugins
 from benchmark.datasets import stressid
 from benchmark.params import Population
+from benchmark.reading import media
 from benchmark.synthesis import stressid as synthetic
 from benchmark.types import Source
 

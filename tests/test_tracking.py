@@ -14,7 +14,8 @@ from test_params import SHIPPED
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
-from benchmark import epochs, params, records, runs, tracking
+from benchmark import params, records
+from benchmark.tracking import epochs, runs, store
 
 
 def score(value):
@@ -99,7 +100,7 @@ def mirror(tmp_path, monkeypatch, empty):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
 
     def run(*records):
-        done = tracking.mirror("tests", wanted(tmp_path, *records), {"git_commit": "abc"})
+        done = store.mirror("tests", wanted(tmp_path, *records), {"git_commit": "abc"})
         return done.written, done.kept, done.deleted
 
     yield run
@@ -251,7 +252,7 @@ def test_the_leaderboard_is_an_artifact(mirror):
 
 def test_what_trains_and_what_shall_stay_is_not_deleted(tmp_path, mirror):
     mirror(record(), record("kdot"))
-    tracking.mirror("tests", wanted(tmp_path, record()), {}, keep=lambda key: key.startswith("made_up/kdot"))
+    store.mirror("tests", wanted(tmp_path, record()), {}, keep=lambda key: key.startswith("made_up/kdot"))
     assert "made_up/kdot/0/0" in held()
 
 
@@ -272,7 +273,7 @@ def test_the_best_student_is_registered_once_with_its_signature(tmp_path, mirror
 
     def register():
         made = wanted(tmp_path, *found)
-        return tracking.register("tests", made, tracking.mirror("tests", made, {}))
+        return store.register("tests", made, store.mirror("tests", made, {}))
 
     assert register() == 1 and register() == 0
     [version] = registered()
@@ -294,8 +295,8 @@ def test_the_best_student_is_registered_once_with_its_signature(tmp_path, mirror
 
 def test_links_lead_to_scored_methods(tmp_path, mirror):
     made = wanted(tmp_path, record(), record("kdot"), broken())
-    done = tracking.mirror("tests", made, {})
-    found = tracking.links(made, done)
+    done = store.mirror("tests", made, {})
+    found = store.links(made, done)
     assert list(found) == ["made_up: methods", "made_up: comparison", "models"]
     assert all(link.startswith("http://127.0.0.1:5000/#/") for link in found.values())
     assert all(done.ids[key] in found["made_up: comparison"] for key in ("made_up/kd", "made_up/kdot"))
@@ -304,9 +305,9 @@ def test_links_lead_to_scored_methods(tmp_path, mirror):
 
 def test_each_task_has_a_saved_view_with_the_best_method_first(tmp_path, mirror):
     made = wanted(tmp_path, broken(), record(), record("kdot"))
-    done = tracking.mirror("tests", made, {})
+    done = store.mirror("tests", made, {})
     for _ in range(2):
-        tracking.save_views(made, done)
+        store.save_views(made, done)
     saved = json.loads(mlflow.MlflowClient().get_experiment(done.experiment).tags["mlflow.sharedViewState.made_up"])
     state = json.loads(saved["state"])
     assert saved["name"] == "made_up" and state["searchFilter"] == 'tags.level = "method" and tags.task = "made_up"'
@@ -321,8 +322,8 @@ def test_what_is_down_is_one_sentence(scheme):
         port = free.getsockname()[1]
     mlflow.set_tracking_uri(f"{scheme}127.0.0.1:{port}")
     try:
-        with pytest.raises(tracking.Unreachable) as error:
-            tracking.mirror("tests", {}, {})
+        with pytest.raises(store.Unreachable) as error:
+            store.mirror("tests", {}, {})
     finally:
         mlflow.set_tracking_uri(None)
     address = f"{scheme.replace('me:secret@', '')}127.0.0.1:{port}"
@@ -331,7 +332,7 @@ def test_what_is_down_is_one_sentence(scheme):
 
 def test_a_damaged_database_is_one_sentence(tmp_path, mirror):
     (tmp_path / "mlflow.db").write_text("this is no database " * 100)
-    with pytest.raises(tracking.Unreachable, match=r"mlflow.db cannot be used: .*move .*mlflow.db away and it is made"):
+    with pytest.raises(store.Unreachable, match=r"mlflow.db cannot be used: .*move .*mlflow.db away and it is made"):
         mirror(record())
 
 
@@ -347,7 +348,7 @@ def test_a_database_that_may_not_be_written_is_one_sentence(empty):
             if os.getuid() == 0:
                 os.setuid(65534)
             try:
-                tracking.check_file(path)
+                store.check_file(path)
             except OSError as error:
                 os._exit(0 if f"Give yourself the right to write to {path}" in str(error) else 1)
             os._exit(2)
@@ -361,19 +362,19 @@ def test_damaged_pages_are_one_sentence(tmp_path, mirror):
     path = tmp_path / "mlflow.db"
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    with pytest.raises(tracking.Unreachable, match=r"mlflow.db cannot be used: \("):
+    with pytest.raises(store.Unreachable, match=r"mlflow.db cannot be used: \("):
         mirror(record("kdot"))
 
 
 def test_a_database_that_another_program_holds_is_one_sentence(tmp_path, mirror, monkeypatch):
     mirror(record())
-    monkeypatch.setattr(tracking, "PATIENCE", 0.1)
+    monkeypatch.setattr(store, "PATIENCE", 0.1)
     with sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(tracking.Unreachable, match="Another program is writing to it"):
+        with pytest.raises(store.Unreachable, match="Another program is writing to it"):
             mirror(record("kdot"))
 
 
 def test_a_password_is_not_told():
-    assert tracking.shown("postgresql://me:secret@host:5432/runs") == "postgresql://host:5432/runs"
-    assert tracking.shown("sqlite:////a/mlflow.db") == "sqlite:////a/mlflow.db"
+    assert store.shown("postgresql://me:secret@host:5432/runs") == "postgresql://host:5432/runs"
+    assert store.shown("sqlite:////a/mlflow.db") == "sqlite:////a/mlflow.db"

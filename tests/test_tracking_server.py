@@ -20,7 +20,8 @@ import yaml
 from test_params import SHIPPED
 from test_tracking import mlflow, record, student
 
-from benchmark import live, records, tracking
+from benchmark import records
+from benchmark.tracking import live, store
 from pipelines import track
 
 ROOT = Path(__file__).parents[1]
@@ -186,7 +187,7 @@ def test_a_server_is_mirrored_to_and_caught_up_with_after_it_was_down(server, pr
     project.write("kd", 0.9)
     project.train("3,0,0,kd,1\n")
     server.kill()
-    with pytest.raises(tracking.Unreachable, match="nothing answers there"):
+    with pytest.raises(store.Unreachable, match="nothing answers there"):
         watcher.update()
     failed = project.track_alone()
     sentence, advice = failed.stderr.strip().splitlines()
@@ -213,7 +214,7 @@ def test_a_server_that_hangs_is_not_waited_for(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mlflow.set_tracking_uri(f"http://127.0.0.1:{silent.getsockname()[1]}")
         try:
-            with pytest.raises(tracking.Unreachable, match="it does not answer in time"):
-                tracking.mirror("tests", {}, {})
+            with pytest.raises(store.Unreachable, match="it does not answer in time"):
+                store.mirror("tests", {}, {})
         finally:
             mlflow.set_tracking_uri(None)

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmark import faces
-from benchmark.expression import COLUMNS, LOOKS, measure
 from benchmark.features import vision
 from benchmark.seeds import generator
+from benchmark.sensing import faces
+from benchmark.sensing.expression import COLUMNS, LOOKS, measure
 from benchmark.synthesis import face
 from benchmark.types import Crops, Features, Unusable, Video
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark import pickles
 from benchmark.datasets import wesad
+from benchmark.reading import pickles
+from benchmark.reading.windows import Windows
 from benchmark.types import Source, Unusable, WrongTree
-from benchmark.windows import Windows
 
 OPTIONS = wesad.Options(windows=Windows(length_s=4, hop_s=2, min_valid=0.9))
 RUNS = [(0, 3), (1, 14), (0, 3), (2, 10), (5, 3), (4, 8), (0, 2), (3, 10), (7, 3), (4, 8), (0, 3)]  # label, s

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.windows import Windows, cut, vote
+from benchmark.reading.windows import Windows, cut, vote
 
 
 def trace(times, **labels):

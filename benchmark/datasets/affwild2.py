@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media, tables
 from benchmark.params import Population
-from benchmark.trees import below, files, folders
+from benchmark.reading import media, tables
+from benchmark.reading.trees import below, files, folders
+from benchmark.reading.windows import Windows, cut, vote
 from benchmark.types import Audio, Crops, Modality, Reading, Source, Unusable, Video, WrongTree
-from benchmark.windows import Windows, cut, vote
 
 LABELS, PARTITIONS, PEOPLE, TRIALS = ("valence", "arousal", "expression"), ("official",), 10_000, 1
 EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import tables
 from benchmark.params import Population
-from benchmark.trees import child
+from benchmark.reading import tables
+from benchmark.reading.trees import child
 from benchmark.types import Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 
 CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")

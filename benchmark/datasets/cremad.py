@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media, tables, votes
 from benchmark.files import is_pointer
 from benchmark.params import Population
-from benchmark.trees import below, child
+from benchmark.reading import media, tables, votes
+from benchmark.reading.trees import below, child
 from benchmark.types import Audio, Modality, Reading, Source, Unusable, Video, WrongTree
 
 EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fearful", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}

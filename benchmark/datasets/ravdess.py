@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media
 from benchmark.params import Population
-from benchmark.trees import below
+from benchmark.reading import media
+from benchmark.reading.trees import below
 from benchmark.types import Audio, Modality, Reading, Source, Video, WrongTree
 
 LABELS, PARTITIONS, PEOPLE, TRIALS = ("emotion", "intensity", "statement"), (), 24, 104

@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media, ratings, tables
 from benchmark.params import Population
-from benchmark.trees import below, child, files
+from benchmark.reading import media, ratings, tables
+from benchmark.reading.trees import below, child, files
+from benchmark.reading.windows import Windows, cut
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
-from benchmark.windows import Windows, cut
 
 LABELS, PARTITIONS, PEOPLE, TRIALS = ("arousal", "valence"), ("avec",), 50, 1
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import media, tables
 from benchmark.params import Population
-from benchmark.trees import below, child, files
+from benchmark.reading import media, tables
+from benchmark.reading.trees import below, child, files
 from benchmark.types import Audio, Modality, Reading, Signal, Signals, Source, Unusable, Video, WrongTree
 
 LABELS, PARTITIONS = ("stress", "affect", "self_stress", "self_relax", "valence", "arousal"), ()

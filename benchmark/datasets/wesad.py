@@ -26,12 +26,12 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from benchmark import pickles
 from benchmark.files import is_pointer
 from benchmark.params import Population
-from benchmark.trees import below, child, files
+from benchmark.reading import pickles
+from benchmark.reading.trees import below, child, files
+from benchmark.reading.windows import Windows, vote
 from benchmark.types import Modality, Reading, Signal, Signals, Source, Unusable, WrongTree
-from benchmark.windows import Windows, vote
 
 LABELS, PARTITIONS = ("state", "stress", "valence", "arousal", "order"), ()
 SUBJECTS = tuple(f"S{number}" for number in range(2, 18) if number != 12)

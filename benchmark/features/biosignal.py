@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, Field
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from benchmark import heart
-from benchmark.heart import logarithm
+from benchmark.sensing import heart
+from benchmark.sensing.heart import logarithm
 from benchmark.types import Definitions, Features, Signal, Signals, Unusable
 
 VERSION = 2

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, model_validator
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from benchmark import extras
+from benchmark.sensing import extras
 from benchmark.types import Audio, Definitions, Features, Unusable
 
 VERSION = 2

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pydantic
 
-from benchmark import extras
-from benchmark.expression import COLUMNS, MEASURES, POSE, REGIONS, UNITS, measure
-from benchmark.faces import Film, Tracked, cut, follow
+from benchmark.sensing import extras
+from benchmark.sensing.expression import COLUMNS, MEASURES, POSE, REGIONS, UNITS, measure
+from benchmark.sensing.faces import Film, Tracked, cut, follow
 from benchmark.types import Crops, Definitions, Features, Unusable, Video
 
 VERSION = 2

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark import pickles
 from benchmark.datasets.wesad import CONDITIONS, RATE_HZ, SENSORS, SUBJECTS
 from benchmark.params import Population
+from benchmark.reading import pickles
 from benchmark.seeds import generator
 from benchmark.synthesis import physiology
 from benchmark.synthesis.elicitation import Block, Session, conditions

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import epochs, tracking
+from benchmark.tracking import epochs, store
 
 
 @dataclass
@@ -30,13 +30,13 @@ class Live:
         if not training and not self.held and self.begun:
             return 0
         try:
-            with tracking.connected() as client:
+            with store.connected() as client:
                 self._begin(client, training)
                 for key in [key for key in self.held if key not in training]:
                     self._end(client, self.held.pop(key))
                 for key, path in training.items():
                     self._append(client, key, path)
-        except tracking.Unreachable:
+        except store.Unreachable:
             self.held, self.begun = {}, False
             raise
         return len(training)
@@ -45,10 +45,10 @@ class Live:
         """Once: runs that an earlier watcher left RUNNING are over, or begin anew."""
         if self.begun:
             return
-        number = tracking.experiment_number(client, self.experiment)
-        for key, runs in tracking.held(client, number, f"{tracking.LIVE}%", "RUNNING").items():
+        number = store.experiment_number(client, self.experiment)
+        for key, runs in store.held(client, number, f"{store.LIVE}%", "RUNNING").items():
             for run_id, _ in runs:
-                if key.removeprefix(tracking.LIVE) in training:
+                if key.removeprefix(store.LIVE) in training:
                     client.delete_run(run_id)
                 else:
                     client.set_terminated(run_id)
@@ -62,8 +62,8 @@ class Live:
             last = None
         found = epochs.rows(text)
         if found and not last:
-            number = tracking.experiment_number(client, self.experiment)
-            last = self.held[key] = Shown(tracking.begin(client, number, key), path, "", 0)
+            number = store.experiment_number(client, self.experiment)
+            last = self.held[key] = Shown(store.begin(client, number, key), path, "", 0)
         if last:
             self._send(client, last, text, epochs.last_complete(found))
 
@@ -78,7 +78,7 @@ class Live:
 
     def _send(self, client, last: Shown, text: str, until: int) -> None:
         points = [point for point in epochs.means(epochs.rows(text)) if last.epoch < point[2] <= until]
-        tracking.append(client, last.run_id, [(f"epoch/{term}", value, epoch) for term, value, epoch in points])
+        store.append(client, last.run_id, [(f"epoch/{term}", value, epoch) for term, value, epoch in points])
         last.text, last.epoch = text, until
 
 

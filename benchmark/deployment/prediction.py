@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmark import deployment, executor, extraction, inputs, plugins, recordings, schema
-from benchmark.deployment import Student
-from benchmark.recordings import Recording
+from benchmark import executor, extraction, inputs, plugins, schema
+from benchmark.deployment import recordings, students
+from benchmark.deployment.recordings import Recording
+from benchmark.deployment.students import Student
 from benchmark.types import Refused
 
 SHOWN = 40  # rows on the terminal
@@ -131,7 +132,7 @@ def table(student: Student, found: list[Clip]) -> pd.DataFrame:
         packed = np.stack([own.x[modality] for own in found])
         x[modality] = torch.from_numpy(shape(packed, len(recipe["segment"])))
         visible[modality] = torch.tensor([not own.reasons[modality] for own in found])
-    mean, spread = (values.double().numpy() for values in deployment.answer(student, x, visible))
+    mean, spread = (values.double().numpy() for values in students.answer(student, x, visible))
     usable = np.array([any(not own.reasons[name] for name in student.takes) for own in found])
     mean[~usable] = spread[~usable] = np.nan
     if len(student.networks) == 1:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from benchmark.faces import CROP
+from benchmark.sensing.faces import CROP
 
 INNER = np.s_[11:90, 16:80]  # px of the aligned face that lie in a region
 DOWN, ACROSS = (axis[INNER] for axis in (np.mgrid[:CROP, :CROP].astype(np.float32) + 0.5) / CROP - 0.5)

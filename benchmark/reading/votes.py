@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import tables
+from benchmark.reading import tables
 from benchmark.types import WrongTree
 
 LETTERS = ("A", "D", "F", "H", "N", "S")  # of the emotions a rater may choose

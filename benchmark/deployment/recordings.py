@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark import media, tables
 from benchmark.extraction import inside
+from benchmark.reading import media, tables
 from benchmark.types import Audio, Refused, Signal, Signals, Unusable, Video
 
 ENDINGS = {

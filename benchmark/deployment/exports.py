@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark import deployment, inputs
-from benchmark.deployment import Answer, Student
+from benchmark import inputs
+from benchmark.deployment import students
+from benchmark.deployment.students import Answer, Student
 from benchmark.types import Refused
 
 TOLERANCE = 1e-5
@@ -95,7 +96,7 @@ def difference(student: Student, session) -> float:
     given = {name: values.numpy() for name, values in x.items()} | {"visible": visible.numpy()}
     said = session.run(None, given)[0]
     seen = dict(zip(x, visible.unbind(-1), strict=True))
-    expected = deployment.answer(student, x, seen)[0].numpy()
+    expected = students.answer(student, x, seen)[0].numpy()
     if said.shape != expected.shape or not np.isfinite(said).all():
         return float("inf")
     return float(np.abs(said - expected).max())

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchmark import epochs, plugins
+from benchmark import plugins
 from benchmark.records import CONTROLS, TEACHERS
+from benchmark.tracking import epochs
 
 MISSING = "none"  # the value of a param that a method lacks: left out, MLflow would draw it beside the largest number
 TRIED = ("value", "low", "high")

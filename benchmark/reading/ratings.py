@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark import tables
 from benchmark.concordance import ccc
+from benchmark.reading import tables
 from benchmark.types import Unusable
 
 

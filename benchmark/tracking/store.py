@@ -32,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from benchmark.progress import progress
 from benchmark.records import CONTROLS
-from benchmark.runs import Run, views
+from benchmark.tracking.runs import Run, views
 
 for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are told here in a sentence
     logging.getLogger(noisy).setLevel(logging.CRITICAL)

@@ -1,0 +1,1 @@
+"""Foreign files: what the owners of datasets distribute, read without trust."""

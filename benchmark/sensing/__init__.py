@@ -1,0 +1,1 @@
+"""What is measured in recordings, for the extractors in benchmark/features."""

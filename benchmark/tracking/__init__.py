@@ -1,0 +1,1 @@
+"""MLflow: what it shall hold, and how it comes to."""
