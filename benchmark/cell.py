@@ -131,9 +131,12 @@ class Cell:
         return stats.moments(truth, prediction, table.recording_id[rows], table.frames[rows], table.variance[rows])
 
 
-def load(name: str, task: Task, training: Training, folder: Path, device: torch.device) -> Cell:
-    """A task's inputs, divided by its saved splits for every fold and seed. folder: data/inputs/<task>."""
-    table = inputs.load(task, folder, training.encoder)
+def load(
+    name: str, task: Task, training: Training, folder: Path, device: torch.device, masks: dict[str, np.ndarray] | None
+) -> Cell:
+    """A task's inputs, divided by its saved splits for every fold and seed. folder: data/inputs/<task>; masks: of the
+    conditions, where they are needed."""
+    table = inputs.load(task, folder, training.encoder)._replace(masks=masks or {})
     return prepare(name, task, training, table, pd.read_parquet(folder / "splits.parquet"), device)
 
 

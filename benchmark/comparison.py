@@ -22,6 +22,7 @@ class Test(NamedTuple):
 
     p: float | None  # two-sided
     name: str | None  # which test it was
+    direction: int  # of what was tested: 1 above the baseline, -1 below, 0 neither
     effect: float | None  # mean / deviation of the subjects' differences
     reason: str | None
     subjects: int  # whose difference is defined
@@ -37,10 +38,10 @@ class Resampled(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a task says of a method: two-sided p (None: no test), the difference (its sign counts), and the subjects."""
+    """What a task says of a method."""
 
-    p: float | None
-    difference: float | None
+    p: float | None  # two-sided; None: no test
+    direction: int  # of what was tested
     subjects: int
 
 
@@ -76,22 +77,23 @@ def paired(metric: str, kind: str, method: np.ndarray, baseline: np.ndarray, dra
     counts = len(told), people - len(told)
     if people < LEAST_TESTED:
         reason = f"no test from {people} subject{'s' * (people > 1)}: p cannot be below .05"
-        return Test(None, None, effect(told), reason, *counts)
+        return Test(None, None, 0, effect(told), reason, *counts)
     observed = float(pooled(metric, kind, method.sum(0)) - pooled(metric, kind, baseline.sum(0)))
     if not np.isfinite(observed):
-        return Test(None, None, effect(told), "no test: the difference is undefined", *counts)
+        return Test(None, None, 0, effect(told), "no test: the difference is undefined", *counts)
     differing, size = told[np.abs(told) > ROUNDING], effect(told)
     if people >= RANKED and len(differing) >= max(people / 2, LEAST_TESTED):
-        name, p = RANKS, signed_ranks(differing)
+        name, (p, direction) = RANKS, signed_ranks(differing)
     else:
         p, name = permutation(metric, kind, method, baseline, draws), PERMUTATION
+        direction = int(np.sign(observed)) if abs(observed) > ROUNDING else 0
         if people >= RANKED:
             name += f" (only {len(differing)} of {people} subjects have scores of their own that differ)"
     reason = None
     if size is None:
         alike = abs(observed) <= ROUNDING and not len(differing)
         reason = "the models score alike" if alike else "no effect size: the subjects' differences do not vary"
-    return Test(p, name, size, reason, *counts)
+    return Test(p, name, direction, size, reason, *counts)
 
 
 def effect(differences: np.ndarray) -> float | None:
@@ -101,12 +103,13 @@ def effect(differences: np.ndarray) -> float | None:
     return float(differences.mean() / spread)
 
 
-def signed_ranks(differences: np.ndarray) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test of differences (n,), none of them 0."""
-    from scipy.stats import wilcoxon  # 2 s that training does not need
+def signed_ranks(differences: np.ndarray) -> tuple[float, int]:
+    """Two-sided p of Wilcoxon's signed-rank test of differences (n,), none of them 0, and on which side they rank."""
+    from scipy.stats import rankdata, wilcoxon  # 2 s that training does not need
 
     rounded = np.round(differences / ROUNDING) * ROUNDING  # ties of numbers that were computed
-    return float(wilcoxon(rounded, zero_method="wilcox").pvalue)
+    side = (np.sign(rounded) * rankdata(np.abs(rounded))).sum()
+    return float(wilcoxon(rounded, zero_method="wilcox").pvalue), int(np.sign(side))
 
 
 def permutation(metric: str, kind: str, method: np.ndarray, baseline: np.ndarray, draws: int) -> float:
@@ -193,18 +196,12 @@ def nadeau_bengio(differences: Sequence[float], n_train: int, n_test: int) -> Re
     return Resampled(float(t), float(2 * stdtr(len(values) - 1, -abs(t))))
 
 
-def stouffer(p: Sequence[float], signs: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
-    """Two-sided p values of independent tests, each with the sign of its difference, as one: z and two-sided p.
+def stouffer(z: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
+    """Signed normal quantiles of independent tests as one: their weighted sum, and its two-sided p.
 
-    Weighted sum of signed normal quantiles (Stouffer et al. 1949, The American Soldier), as MOABB combines one-sided
-    p values of data sets with weights sqrt(subjects) (Jayaram and Barachant 2018, J. Neural Eng. 15). A p of 1, or a
-    difference of 0, adds nothing but its weight.
+    Stouffer et al. 1949, The American Soldier; with weights sqrt(subjects) as MOABB combines data sets (Jayaram and
+    Barachant 2018, J. Neural Eng. 15). A quantile of 0 adds nothing but its weight.
     """
-    return weighted(signed(p, signs), weights)
-
-
-def weighted(z: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
-    """Weighted sum of independent normal quantiles as one, and its two-sided p."""
     from scipy.special import ndtr
 
     weight = np.asarray(weights, float)
@@ -242,9 +239,9 @@ def combined(found: dict[str, dict[str, Outcome]], datasets: dict[str, str]) -> 
         if len(groups) < 2:
             row["reason"] = f"nothing to combine: tested on {len(groups)} data set{'s' * (len(groups) != 1)}"
         else:
-            means = [signed([o.p for o in group], [o.difference for o in group]).mean() for group in groups.values()]
+            means = [signed([o.p for o in group], [o.direction for o in group]).mean() for group in groups.values()]
             weights = [max(outcome.subjects for outcome in group) ** 0.5 for group in groups.values()]
-            row["z"], row["p"] = weighted(means, weights)
+            row["z"], row["p"] = stouffer(means, weights)
         rows.append(row)
     family = [row for row in rows if row["p"] is not None]
     for row, p in zip(family, holm([row["p"] for row in family]), strict=True):

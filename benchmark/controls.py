@@ -14,16 +14,15 @@ def availability(cell: Cell) -> pd.DataFrame:
     """Predictions, as evaluation.predict gives them, of a linear model that sees only which modalities are present.
 
     A score above chance means that the recordings' gaps give the labels away, and a method may profit from them. It
-    needs no seed; its rows carry the first one, under the condition in which all prevalent modalities are visible.
+    needs no seed: its rows are the same for all, under the condition in which all prevalent modalities are visible.
     """
     bits = torch.stack(list(cell.table.visible.values()), dim=-1).cpu().numpy().astype(float)
     target, parts = cell.table.target.cpu().numpy(), []
-    for number, replica in enumerate(cell.replicas):
-        if replica.seed == cell.training.seeds[0]:
-            said = fitted(cell, bits, target, cell.train[number])(bits[cell.test[number]])
-            tested = torch.from_numpy(cell.test[number])
-            more = {"condition": "+".join(cell.task.prevalent), "seen": np.ones(len(tested), bool)}
-            parts.append(evaluation.rows_of(cell, number, tested, torch.from_numpy(said), more))
+    for number in range(len(cell.replicas)):
+        said = fitted(cell, bits, target, cell.train[number])(bits[cell.test[number]])
+        tested = torch.from_numpy(cell.test[number])
+        more = {"condition": "+".join(cell.task.prevalent), "seen": np.ones(len(tested), bool)}
+        parts.append(evaluation.rows_of(cell, number, tested, torch.from_numpy(said), more))
     return pd.concat(parts, ignore_index=True).astype({"condition": "category"})
 
 

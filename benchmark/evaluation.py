@@ -28,7 +28,7 @@ class Scene(NamedTuple):
 
 def subsets(cell: Cell) -> list[Scene]:
     """Every subset of the modalities."""
-    options = Missing(rates=[0.5], unequal=[0.2, 0.8], gaps=[])
+    options = Missing(rates=[0.5], unequal=[0.1, 0.5], gaps=[])
     return [Scene(own) for own in missing.listed(cell.task, options) if own.protocol == "subset"]
 
 
@@ -111,13 +111,18 @@ def predict(cell: Cell, networks: list[Network], scenes: list[Scene] | None = No
         said = network(**together).prediction * network.target_deviation + network.target_mean
         seen = missing.anything(together)
         said = torch.where(seen[:, None], said, prior(cell, number).to(said))
-        by_scene = seen.view(len(scenes), len(rows))
-        subset = torch.tensor([scene.condition.protocol == "subset" for scene in scenes], device=cell.device)
-        kept = (torch.where(subset[:, None], by_scene, by_scene.any(1, keepdim=True))).flatten()
-        place = torch.arange(len(scenes), device=cell.device).repeat_interleave(len(rows))[kept]
-        more = {"condition": pd.Categorical.from_codes(place.cpu(), names), "seen": seen[kept].cpu().numpy()}
-        parts.append(rows_of(cell, number, rows.repeat(len(scenes))[kept], said[kept], more))
-    return pd.concat(parts, ignore_index=True)
+        place = np.arange(len(scenes)).repeat(len(rows))
+        more = {"condition": pd.Categorical.from_codes(place, names), "seen": seen.cpu().numpy()}
+        parts.append(rows_of(cell, number, rows.repeat(len(scenes)), said, more))
+    return answered(
+        pd.concat(parts, ignore_index=True), [s.condition.name for s in scenes if s.condition.protocol == "subset"]
+    )
+
+
+def answered(rows: pd.DataFrame, subsets: list[str]) -> pd.DataFrame:
+    """Predictions without the clips of which a subset shows nothing, and without conditions that show nothing."""
+    shown = rows.seen.groupby(rows.condition, observed=False).transform("any").astype(bool)
+    return rows[shown & (rows.seen | ~rows.condition.isin(subsets))].reset_index(drop=True)
 
 
 def view(cell: Cell, scene: Scene, number: int, rows: Tensor, names: tuple[str, ...]) -> dict:

@@ -26,7 +26,7 @@ class Table(NamedTuple):
     clean: Tensor | None  # the same without label noise, known only for synthetic recordings
     frames: np.ndarray  # (N,) annotated frames that a continuous label is the mean of; 1 for any other label
     variance: np.ndarray  # (N, targets) of the label over these frames
-    masks: dict[str, np.ndarray] = {}  # as missing.draw gives them
+    masks: dict[str, np.ndarray] = {}  # as missing.draw gives them, where conditions or a method ask for them
 
     def positions(self, clip_ids) -> np.ndarray:
         """Row numbers of the given clips; those that were dropped are passed over."""
@@ -34,8 +34,8 @@ class Table(NamedTuple):
         return rows.reindex(clip_ids).dropna().astype(int).to_numpy()
 
 
-def gather(task: Task, prepared: Path, features: Path, folder: Path, options: Missing) -> pd.DataFrame:
-    """Write a task's inputs, and the masks of its conditions, to folder; returns its clips, usable or not, to split.
+def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataFrame:
+    """Write a task's inputs to folder; returns its clips, usable or not, for splitting.
 
     prepared, features: data/{prepared,features}/<dataset>. Clips without any prevalent modality, or for a task of
     complete clips without any of its modalities, are dropped, with their number in source.json.
@@ -55,13 +55,24 @@ def gather(task: Task, prepared: Path, features: Path, folder: Path, options: Mi
         np.save(folder / f"{modality}.npy", array[kept])
         write_json(folder / f"{modality}.json", names[modality])
     clips[kept].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
-    segments = next(iter(arrays.values())).shape[1] - 1
-    np.savez(folder / "masks.npz", **missing.draw(task, clips.clip_id[kept].to_numpy(), segments, options))
     source = json.loads((prepared / "source.json").read_text())
     dropped = {"without_prevalent": int((~usable).sum()), "incomplete": int((usable & ~kept).sum())}
     extractors = {name: {key: names[name][key] for key in ("extractor", "versions")} for name in names}
     write_json(folder / "source.json", source | {"dropped": source["dropped"] | dropped, "extractors": extractors})
     return clips
+
+
+def masks(task: Task, folder: Path, options: Missing) -> dict[str, np.ndarray]:
+    """The masks of a task's conditions for its clips, as missing.draw gives them. folder: data/inputs/<task>."""
+    clips, every = pd.read_parquet(folder / "clips.parquet"), (*task.prevalent, *task.privileged)
+    present = clips[[f"has_{name}" for name in every]].to_numpy(bool)
+    return missing.draw(task, clips.clip_id.to_numpy(), present, recorded(folder, every[0])[0].shape[1] - 1, options)
+
+
+def load_masks(path: Path) -> dict[str, np.ndarray]:
+    """Masks as the stage of that name saved them."""
+    with np.load(path, allow_pickle=False) as drawn:
+        return dict(drawn)
 
 
 def about(folder: Path, modalities) -> dict:
@@ -122,8 +133,6 @@ def load(task: Task, folder: Path, encoder: str) -> Table:
     clips = pd.read_parquet(folder / "clips.parquet")
     modalities = (*task.prevalent, *task.privileged)
     x = {name: shaped(*recorded(folder, name), encoder) for name in modalities}
-    with np.load(folder / "masks.npz", allow_pickle=False) as drawn:
-        masks = dict(drawn)
     clean, spread = ([pattern.format(name) for name in task.target] for pattern in ("clean_{}", "{}_variance"))
     return Table(
         clip_id=clips.clip_id.to_numpy(),
@@ -135,7 +144,6 @@ def load(task: Task, folder: Path, encoder: str) -> Table:
         clean=targets(task, clips[clean].to_numpy(float)) if clean[0] in clips else None,
         frames=clips.frames.to_numpy(float) if "frames" in clips else np.ones(len(clips)),
         variance=clips[spread].to_numpy(float) if spread[0] in clips else np.zeros((len(clips), len(spread))),
-        masks=masks,
     )
 
 

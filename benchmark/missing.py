@@ -2,10 +2,11 @@
 
 Protocols: `subset`, whole modalities (named by what is visible); `random`, modalities of each clip at random at one
 rate, at least one kept (GCNet, Lian et al. 2023); `wild`, the same among the prevalent ones, the privileged absent;
-`equal` and `unequal`, one rate for all modalities against a rate each with the same mean, clips that lose everything
-drawn again (the two regimes of MissBench, arXiv 2603.09874; the rates are ours); `gap`, a contiguous share of one
-modality (MuteBench, arXiv 2605.15235), as deployed, without the privileged ones, where the modality is prevalent;
-`degraded`, recordings made worse. Hidden values are gone at the input of a network and their mask is false.
+`equal` and `unequal`, one rate for all modalities against a rate each with the same mean, at least one kept (the two
+regimes of MissBench, arXiv 2603.09874; the rates are ours); `gap`, a contiguous share of one modality (MuteBench, arXiv
+2605.15235), as deployed, without the privileged ones, where the modality is prevalent; `degraded`, recordings made
+worse. What is kept is kept of what was recorded. Hidden values are gone at the input of a network and their mask is
+false. Rates are shares of what is hidden in the end, also where clips that would lose everything are drawn again.
 """
 
 from functools import reduce
@@ -21,7 +22,7 @@ from benchmark.seeds import generator
 if TYPE_CHECKING:  # report and track need the names of conditions, but not torch
     from torch import Tensor
 
-ATTEMPTS = 24  # draws until a clip keeps a modality; at a rate of .8 of two, 2 of 100,000 clips need more
+ATTEMPTS = 24  # draws until a clip keeps a modality
 
 
 class Condition(NamedTuple):
@@ -52,12 +53,14 @@ def alias(condition: tuple[str, ...], prevalent: tuple[str, ...], privileged: tu
 
 
 def listed(task: Task, options: Missing, degradations=()) -> list[Condition]:
-    """Every condition of a task, in the order of the tables; rates that cannot be had are not among them."""
+    """Every condition of a task, in the order of the tables. Where one modality has to be kept, a rate beyond the
+    largest that can be had is that largest one."""
     roles = tuple(task.prevalent), tuple(task.privileged)
     every = (*roles[0], *roles[1])
     found = [Condition(n, alias(kept, *roles), "subset", None, kept) for n, kept in conditions(every).items()]
     for protocol, visible in (("random", every), ("wild", roles[0])):
-        rates = [rate for rate in options.rates if rate <= 1 - 1 / len(visible) + 1e-9]
+        largest = round(1 - 1 / len(visible), 2)
+        rates = sorted({min(rate, largest) for rate in options.rates} - {0.0})
         found += [named(f"{protocol}_{percent(rate)}", protocol, rate, visible) for rate in rates]
     found += [named(name, protocol, float(np.mean(rates)), every) for name, protocol, rates in regimes(every, options)]
     for name in every:
@@ -85,47 +88,67 @@ def regimes(modalities: tuple[str, ...], options: Missing) -> list[tuple[str, st
     return [(f"equal_{percent(mean)}", "equal", (mean,) * len(modalities)), *unequal]
 
 
-def draw(task: Task, clip_ids: np.ndarray, segments: int, options: Missing) -> dict[str, np.ndarray]:
+def draw(
+    task: Task, clip_ids: np.ndarray, present: np.ndarray, segments: int, options: Missing
+) -> dict[str, np.ndarray]:
     """The masks of a task: name -> (draws, N, modalities) bool, true where kept; gap_<share> -> int8, first segment.
 
-    From (dataset, draw, clip) alone: a clip loses the same in every task of a dataset with these modalities, whatever
-    other clips there are; what is hidden at one rate is hidden at every higher one, and the kept modality is the same.
+    present (N, modalities): what was recorded. Modalities are in the order of the task, prevalent ones first. From
+    (dataset, draw, clip, modality) alone: a clip loses the same in every task of a dataset with these modalities,
+    whatever their roles and whatever other clips there are; what is hidden at one rate is hidden at every higher one.
     """
-    roles = len(task.prevalent), len(task.prevalent) + len(task.privileged)
+    every = (*task.prevalent, *task.privileged)
+    place = [sorted(every).index(name) for name in every]
     numbers = np.stack([
-        [generator("missing", task.dataset, number, clip).random((ATTEMPTS + 3, roles[1])) for clip in clip_ids]
+        [generator("missing", task.dataset, number, clip).random((ATTEMPTS + 3, len(every))) for clip in clip_ids]
         for number in range(options.draws)
-    ])  # fmt: skip
+    ])[..., place]  # fmt: skip
     found = {}
     for condition in listed(task, options):
         if condition.protocol in ("random", "wild"):
-            at = 0 if condition.protocol == "random" else 1
-            found[condition.name] = one_kept(numbers[:, :, at], condition.rate, len(condition.visible))
-    for name, _, rates in regimes((*task.prevalent, *task.privileged), options):
-        found[name] = some_kept(numbers[:, :, 3:] >= np.array(rates))
+            at, able = (0, present) if condition.protocol == "random" else (1, present & prevalent(task))
+            found[condition.name] = one_kept(numbers[:, :, at], able, condition.rate)
+    for name, _, rates in regimes(every, options):
+        found[name] = some_kept(numbers[:, :, 3:] >= before_drawing_again(rates), present)
     for share in options.gaps:
         last = segments - gap_length(share, segments)
         found[f"gap_{percent(share)}"] = (numbers[:, :, 2] * (last + 1)).astype(np.int8)
     return found
 
 
-def one_kept(numbers: np.ndarray, rate: float, count: int) -> np.ndarray:
-    """numbers (..., modalities) -> kept: of the first `count` modalities one is kept, the others are hidden so often
-    that the rate over all is as asked; modalities beyond are hidden."""
-    keeper = numbers[..., :count].argmax(-1)  # the largest of independent numbers: each modality equally often
-    largest = numbers[..., :count].max(-1, keepdims=True)
+def prevalent(task: Task) -> np.ndarray:
+    """(modalities,) bool, in the order of the task."""
+    return np.arange(len(task.prevalent) + len(task.privileged)) < len(task.prevalent)
+
+
+def one_kept(numbers: np.ndarray, able: np.ndarray, rate: float) -> np.ndarray:
+    """numbers, able (..., modalities) -> kept: of those a clip is able to keep one is kept, and the others are hidden
+    so often that the rate over all is as asked; what it is not able to keep is hidden."""
+    held = np.where(able, numbers, 0.0)
+    largest = held.max(-1, keepdims=True)  # the largest of independent numbers: each modality equally often
+    count = np.maximum(able.sum(-1, keepdims=True), 2)
     # below the largest, the others are uniform again once divided by it
-    kept = numbers / largest >= rate * count / max(count - 1, 1)
-    kept[..., count:] = False
-    np.put_along_axis(kept, keeper[..., None], True, axis=-1)
-    return kept
+    kept = able & (held / np.maximum(largest, 1e-300) >= rate * count / (count - 1))
+    return kept | (able & (held == largest))
 
 
-def some_kept(attempts: np.ndarray) -> np.ndarray:
-    """(..., attempts, modalities) -> the first attempt (..., modalities) that keeps anything; all, if none does."""
-    enough = attempts.any(-1)
+def some_kept(attempts: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """(..., attempts, modalities) -> the first attempt (..., modalities) that keeps anything that is present (...,
+    modalities); all, if none does."""
+    enough = (attempts & present[:, None]).any(-1)
     first = np.take_along_axis(attempts, enough.argmax(-1)[..., None, None], axis=-2)[..., 0, :]
     return np.where(enough.any(-1)[..., None], first, True)
+
+
+def before_drawing_again(rates: tuple[float, ...]) -> np.ndarray:
+    """The rates (modalities,) to draw with, so that these are hidden once clips that lose everything are drawn again.
+
+    With p = the product of what is drawn, a modality is hidden in (drawn - p) / (1 - p) of the clips that are left.
+    """
+    wanted, lost = np.array(rates), 0.0
+    for _ in range(200):
+        lost = float(np.prod(wanted * (1 - lost) + lost))
+    return wanted * (1 - lost) + lost
 
 
 def gap_length(share: float, segments: int) -> int:

@@ -121,8 +121,8 @@ class Method(Section):
 
 
 def planned(entry: dict) -> Method:
-    """A method as the plan wrote it, beside the digests of its terms."""
-    return Method.model_validate({name: value for name, value in entry.items() if name != "digests"})
+    """A method as the plan wrote it, beside the digests of its terms and the options of its masks."""
+    return Method.model_validate({name: value for name, value in entry.items() if name not in ("digests", "masks")})
 
 
 class Tuning(Section):
@@ -199,6 +199,12 @@ class Missing(Section):
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(distinct)]
     unequal: Annotated[list[Rate], Field(min_length=2, max_length=2)]  # of the modality hidden least, and most
     gaps: Annotated[list[Rate], AfterValidator(distinct)]  # shares of a clip
+
+    @model_validator(mode="after")
+    def something_is_kept(self):
+        if sum(self.unequal) >= 1:
+            raise ValueError(f"unequal is {self.unequal}: of two modalities one is kept, so their mean is below 0.5")
+        return self
 
 
 class Validation(Section):

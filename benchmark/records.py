@@ -1,17 +1,35 @@
 """Records: what is known of a method on a task, in JSON. The only source of leaderboard and MLflow."""
 
+import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
+
 from benchmark import stats
 from benchmark.comparison import holm
-from benchmark.params import Evaluation, Task
+from benchmark.params import Evaluation, Missing, Task
 
 VERSION = 2
 TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
 CONTROLS = ("availability",)
 GEOMETRY = ("cka", "frobenius", "true_pairs")  # the measures of geometry.py
+COMMON = (
+    "task",
+    "dataset",
+    "provenance",
+    "definition",
+    "headline",
+    "data",
+    "extractors",
+    "evaluation",
+    "missing",
+    "versions",
+    "identity",
+    "training",
+)  # fmt: skip  of all records of a task
+OWN = ("method", "status", "conditions", "replicas", "left_out", "options", "device")
 PACKAGES = (
     "torch",
     "numpy",
@@ -35,7 +53,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
-def shared(task: Task, source: dict, counts: dict, options: Evaluation) -> dict:
+def shared(task: Task, source: dict, counts: dict, options: Evaluation, masks: Missing) -> dict:
     """What all records of a task have in common. source: source.json of its inputs."""
     return {
         "version": VERSION,
@@ -46,8 +64,15 @@ def shared(task: Task, source: dict, counts: dict, options: Evaluation) -> dict:
         "data": counts | {"dropped": source["dropped"]},
         "extractors": source["extractors"],
         "evaluation": options.model_dump(),
+        "missing": masks.model_dump(),
         "versions": versions(),
     }
+
+
+def tested(predictions: pd.DataFrame, condition: str) -> str:
+    """A digest of the clips that a condition was tested on, by which predictions are known to be of a record."""
+    clips = sorted(set(predictions.clip_id[predictions.condition == condition].astype(str)))
+    return hashlib.blake2b("\x1f".join(clips).encode(), digest_size=8).hexdigest()
 
 
 def compared(record: dict) -> bool:
@@ -65,7 +90,7 @@ def adjust(found: list[dict]) -> None:
 def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:
     """The records of the suite, in its order. One that cannot be read stands there as `unreadable`, with its reason.
 
-    A listed one that is missing is an error of the pipeline; a task of which no record can be read is ValueError.
+    A task of which no record can be read is ValueError.
     """
     found = {}
     for task in tasks:
@@ -83,18 +108,20 @@ def read_record(path: Path) -> dict | str:
     again = "run `dvc repro -f evaluate`"
     try:
         record = json.loads(path.read_text())
+    except FileNotFoundError:
+        return f"{path} is missing; {again}"
     except ValueError:
         return f"{path} is not a whole record; {again}"
     if not isinstance(record, dict) or record.get("version") != VERSION:
         version = record.get("version") if isinstance(record, dict) else None
         return f"{path} is a record of version {version}, this is version {VERSION}; {again}"
+    if lacking := [name for name in (*COMMON, *OWN) if name not in record]:
+        return f"{path} lacks {', '.join(lacking)}; {again}"
     return record
 
 
 def unreadable(other: dict, name: str, reason: str) -> dict:
     """What stands in the place of a record that cannot be read: what all records of its task have in common."""
-    common = ("version", "task", "dataset", "provenance", "definition", "headline", "data", "extractors", "evaluation",
-              "versions", "identity", "training")  # fmt: skip
     blank = {"options": None, "left_out": [], "tuning": None, "raw": None, "geometry": None, "available": None}
     own = {"method": name, "status": "unreadable", "reason": reason, "conditions": {}, "replicas": []}
-    return {key: other[key] for key in common} | {"device": "unknown"} | blank | own
+    return {key: other[key] for key in ("version", *COMMON)} | {"device": "unknown"} | blank | own

@@ -8,6 +8,9 @@ import pandas as pd
 from benchmark import comparison, intervals, missing, plugins, ranks, robustness, stats
 from benchmark.params import Evaluation, Task
 
+BLIND = "shows this model nothing that it can use"
+NOT_ASKED = "a control of the headline condition alone"
+
 
 class Tables(NamedTuple):
     """The statistics of one model, by condition."""
@@ -52,8 +55,10 @@ def aligned(task: Task, predictions: pd.DataFrame) -> tuple[pd.DataFrame, np.nda
     return parts[0].reset_index(drop=True), wide["truth"], np.stack([wide["prediction"], wide["variance"]])
 
 
-def conditions(task: Task, found: Tables, listed: list[missing.Condition], options: Evaluation) -> dict:
-    """Scores under every condition, or the reason why there are none.
+def conditions(
+    task: Task, found: Tables, listed: list[missing.Condition], options: Evaluation, asked: bool = True
+) -> dict:
+    """Scores under every condition, or the reason why there are none; asked: of a control of one condition, false.
 
     Every metric with its interval under the subsets; elsewhere the headline has an interval, and the others none.
     """
@@ -61,8 +66,7 @@ def conditions(task: Task, found: Tables, listed: list[missing.Condition], optio
     for own in listed:
         entry = {"alias": own.alias, "protocol": own.protocol, "rate": own.rate}
         if own.name not in found.subjects:
-            reason = "shows this model nothing that it can use"
-            said[own.name] = entry | {"clips": 0, "answered": None, "reason": reason}
+            said[own.name] = entry | {"clips": 0, "answered": None, "reason": BLIND if asked else NOT_ASKED}
             continue
         table = found.subjects[own.name]
         entry |= {"clips": found.clips[own.name], "answered": found.answered[own.name]}
@@ -147,7 +151,8 @@ def compare(task: Task, name: str, found: dict[str, Tables], fold: dict[str, int
     """Difference to prevalent_only and gap recovered, where only prevalent modalities are visible.
 
     found: of every scored model of the task, by name; fold: subjects trained on and tested in one fold. Neither without
-    a baseline, no gap without a teacher: one that diverged in every seed has no scores.
+    a baseline, no gap without a teacher: one that diverged in every seed has no scores. The teacher has its lead,
+    seeing everything, in the place of a gap.
     """
     headline, metric = "+".join(task.prevalent), stats.headline(task)
     if "prevalent_only" not in found or headline not in found[name].subjects:
@@ -155,18 +160,21 @@ def compare(task: Task, name: str, found: dict[str, Tables], fold: dict[str, int
     said = {"difference": difference(task, found[name], found["prevalent_only"], fold, options)}
     if "teacher" not in found:
         return said
-    tables = [found[name].subjects[headline], found["prevalent_only"].subjects[headline]]
-    tables.append(found["teacher"].subjects["+".join((*task.prevalent, *task.privileged))])
-    return said | {"gap_recovered": intervals.gap_recovered(metric, task.kind, *tables, options.confidence)._asdict()}
+    own, baseline = (found[model].subjects[headline] for model in (name, "prevalent_only"))
+    upper = found["teacher"].subjects["+".join((*task.prevalent, *task.privileged))]
+    if name == "teacher":
+        return said | {"lead": intervals.difference(metric, task.kind, upper, baseline, options.confidence)._asdict()}
+    gap = intervals.gap_recovered(metric, task.kind, own, baseline, upper, options.confidence)
+    return said | {"gap_recovered": gap._asdict()}
 
 
 def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], options: Evaluation) -> dict:
     """The headline of a model less that of a baseline, of the seeds that both have, and what can be said of it.
 
-    low, high: over subjects, given the networks; wide: over subjects and seeds; p, test, effect: paired, by subject;
-    p_pooled: by permutation of the pooled difference itself, whatever the number of subjects, where a subject's own
-    score is of few clips the better one to look at; folds: the corrected test with folds as the unit; rope: how likely
-    the subjects' differences are to lie below, within and above what matters in practice.
+    low, high: over subjects, given the networks; wide: over subjects and seeds; p, test, direction, effect: paired, by
+    subject; p_pooled: by permutation of the pooled difference itself, whatever the number of subjects, where a
+    subject's own score is of few clips the better one to look at; folds: the corrected test with folds as the unit;
+    rope: how likely the subjects' differences are to lie below, within and above what matters in practice.
     """
     metric, kind, headline = stats.headline(task), task.kind, "+".join(task.prevalent)
     both = np.intersect1d(own.seeds, baseline.seeds)
@@ -183,9 +191,11 @@ def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], 
         "p_holm": None,
         "p_pooled": comparison.permutation(metric, kind, *pair, options.resamples) if test.p is not None else None,
         "test": test.name,
+        "direction": test.direction,
         "effect": test.effect,
         "subjects": test.subjects,
         "excluded": test.excluded,
+        "seeds": len(both),
         "wide": {"low": wide.low, "high": wide.high, "reason": wide.reason},
         "folds": folds._asdict(),
         "rope": opinion and opinion | {"width": options.rope},

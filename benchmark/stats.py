@@ -1,7 +1,6 @@
 """Scores from additive statistics: what each clip adds is summed over the clips of a subject, then over subjects."""
 
 import numpy as np
-import pandas as pd
 
 from benchmark import plugins
 from benchmark.concordance import ccc
@@ -67,17 +66,3 @@ def by_subject(values: np.ndarray, subjects: np.ndarray, seeds: np.ndarray) -> n
 def pooled(metric: str, kind: str, drawn: np.ndarray) -> np.ndarray:
     """Pool the subjects of each seed, score, and take the mean over seeds. drawn (..., seeds, *) -> (...)."""
     return score(metric, kind, drawn).mean(-1)
-
-
-def predicted_statistics(kind: str, rows: pd.DataFrame, classes: int) -> np.ndarray:
-    """by_subject statistics of rows of the predictions table (one method, one condition)."""
-    if kind == "regression":
-        keys = ["fold", "seed", "clip_id", "subject_id", "recording_id", "frames"]
-        wide = rows.pivot(index=keys, columns="target", values=["truth", "prediction", "variance"])
-        key = wide.index.to_frame(index=False)
-        run = key.groupby(["fold", "seed", "recording_id"]).ngroup().to_numpy()
-        parts = (wide[name].to_numpy() for name in ("truth", "prediction"))
-        values = moments(*parts, run, key.frames.to_numpy(), wide["variance"].to_numpy())
-        return by_subject(values, key.subject_id.to_numpy(), key.seed.to_numpy())
-    values = confusion(rows.truth.to_numpy(int), rows.prediction.to_numpy(int), classes)
-    return by_subject(values, rows.subject_id.to_numpy(), rows.seed.to_numpy())

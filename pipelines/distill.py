@@ -6,7 +6,7 @@ from benchmark import cell as cells
 from benchmark import checkpoints, curves, inputs, student, targets, tnet, train, tuning
 from benchmark.deployment import modelcard
 from benchmark.files import write_text
-from benchmark.params import planned
+from benchmark.params import Missing, planned
 from pipelines import stage
 
 
@@ -14,7 +14,9 @@ def main(task: str, method: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     entry = stage.planned("methods", task, method)
     wanted = planned(entry)
-    cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
+    masks = inputs.masks(spec, stage.INPUTS / task, Missing(**entry["masks"])) if "masks" in entry else None
+    device = train.device(params.runtime.device)
+    cell = cells.load(task, spec, params.training, stage.INPUTS / task, device, masks)
     models, folder = stage.MODELS / task, stage.MODELS / task / method
 
     given = targets.load(cell, models / "targets", wanted.teacher)

@@ -17,58 +17,72 @@ from pipelines import stage
 
 def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
-    cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device))
-    names, models = records.names(params.suite.methods), stage.MODELS / task
+    device, masks = train.device(params.runtime.device), inputs.load_masks(stage.MASKS / f"{task}.npz")
+    cell = cells.load(task, spec, params.training, stage.INPUTS / task, device, masks)
     for folder in (stage.PREDICTIONS / task, stage.RECORDS / task):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+    names = records.names(params.suite.methods)
+    cards, tables = predicted(cell, params, names)
+    entries = recorded(cell, params, cards, tables)
+    for name in names:
+        write_json(stage.RECORDS / task / f"{name}.json", entries[name])
+    ranked = {name: tables[name] for name in params.suite.methods if name in tables}
+    write_json(stage.RESULTS / "ranks" / f"{task}.json", scores.ranking(spec, ranked, params.evaluation.confidence))
+    summarise(task, names)
+    print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips")
+
+
+def predicted(cell, params, names: list[str]) -> tuple[dict, dict]:
+    """Cards of all models, and the statistics of those that can be scored; writes predictions and embeddings."""
+    task, spec, models = cell.name, cell.task, stage.MODELS / cell.name
     degraded = inputs.degraded(spec, stage.INPUTS / task, stage.DEGRADED)
     scenes = evaluation.scenes(cell, stage.INPUTS / task, params.missing, degraded)
-    rows = embeddings.clips(cell)
+    rows, headline = embeddings.clips(cell), "+".join(spec.prevalent)
     joint, seen = said_by_teachers(cell, models, rows)
     cards, tables = {}, {}
     for name in progress(names, len(names), f"{task} predictions"):
         cards[name], networks = restored(cell, models, name)
-        without = [entry["seed"] for entry in cards[name]["left_out"]]
         if name in records.CONTROLS:
             found = controls.availability(cell)
         elif networks:
+            without = [entry["seed"] for entry in cards[name]["left_out"]]
             found = evaluation.predict(cell, networks, scenes, without)
             cards[name] |= {"available": evaluation.available(cell, cards[name])}
             if name not in records.TEACHERS:
                 cards[name] |= {"geometry": geometry.compare(cell, networks, joint, without)}
-                seen |= embeddings.joint(cell, networks[0], rows, name, cell.task.prevalent)
+                seen |= embeddings.joint(cell, networks[0], rows, name, spec.prevalent)
         else:
             continue
         found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
         tables[name] = scores.tables(spec, found)
+        cards[name] |= {"tested": records.tested(found, headline)}
     embeddings.save(stage.RESULTS / "embeddings" / f"{task}.npz", seen)
+    return cards, tables
 
-    source = json.loads((stage.INPUTS / task / "source.json").read_text())
-    shared = records.shared(spec, source, evaluation.counts(cell), params.evaluation)
+
+def recorded(cell, params, cards: dict, tables: dict) -> dict[str, dict]:
+    """The records of all models, by name."""
+    source = json.loads((stage.INPUTS / cell.name / "source.json").read_text())
+    shared = records.shared(cell.task, source, evaluation.counts(cell), params.evaluation, params.missing)
     shared |= {"identity": controls.identity(cell)}
-    entries, listed = {}, missing.listed(spec, params.missing, params.suite.degradations)
-    for name in progress(names, len(names), f"{task} scores"):
-        entry = {"task": task, "method": name} | shared | {"training": cards[name]["training"]}
-        entry |= {"options": cards[name].get("method"), "device": cards[name]["device"]}
-        entry |= {key: cards[name].get(key) for key in ("left_out", "tuning", "raw", "geometry", "available")}
+    entries, listed = {}, missing.listed(cell.task, params.missing, params.suite.degradations)
+    for name, card in progress(cards.items(), len(cards), f"{cell.name} scores"):
+        entry = {"task": cell.name, "method": name} | shared | {"training": card["training"]}
+        entry |= {"options": card.get("method"), "device": card["device"]}
+        entry |= {key: card.get(key) for key in ("left_out", "tuning", "raw", "geometry", "available", "tested")}
         if name in tables:
-            entry |= scored(spec, name, tables, listed, cards[name], shared["data"]["fold"], params.evaluation)
+            entry |= scored(cell.task, name, tables, listed, card, shared["data"]["fold"], params.evaluation)
         else:
-            entry |= unscored(cards[name])
+            entry |= unscored(card)
         entries[name] = entry
-    for name, table in tables.items():
-        baseline, truth = entries["prevalent_only"]["conditions"], next(iter(table.subjects.values()))
-        own, curves = entries[name]["conditions"], models / name / "curves.csv"
-        learnt = pd.read_csv(curves) if curves.exists() else None
-        entries[name]["robustness"] = scores.robust(spec, own, baseline, truth, learnt)
+    baseline = entries["prevalent_only"]["conditions"]
+    for name in set(tables) - set(records.CONTROLS):
+        table, path = next(iter(tables[name].subjects.values())), stage.MODELS / cell.name / name / "curves.csv"
+        learnt = pd.read_csv(path) if path.exists() else None
+        entries[name]["robustness"] = scores.robust(cell.task, entries[name]["conditions"], baseline, table, learnt)
     records.adjust(list(entries.values()))
-    ranked = {name: tables[name] for name in params.suite.methods if name in tables}
-    write_json(stage.RESULTS / "ranks" / f"{task}.json", scores.ranking(spec, ranked, params.evaluation.confidence))
-    for name in names:
-        write_json(stage.RECORDS / task / f"{name}.json", entries[name])
-    summarise(task, names)
-    print(f"{task}: {len(names)} models scored on {len(cell.table.clip_id)} clips under {len(scenes)} conditions")
+    return entries
 
 
 def said_by_teachers(cell, models: Path, rows) -> tuple[Tensor, dict]:
@@ -114,7 +128,7 @@ def summarise(task: str, names: list[str]) -> None:
 def scored(spec, name: str, tables: dict, listed: list, card: dict, fold: dict, options) -> dict:
     return {
         "status": "ok",
-        "conditions": scores.conditions(spec, tables[name], listed, options),
+        "conditions": scores.conditions(spec, tables[name], listed, options, name not in records.CONTROLS),
         "replicas": scores.replicas(spec, tables[name], listed, card),
     } | scores.compare(spec, name, tables, fold, options)
 

@@ -7,11 +7,11 @@ from pipelines import stage
 
 
 def main(task: str) -> None:
-    params, spec = stage.params(), stage.task_of(task)
+    spec = stage.task_of(task)
     folder = stage.INPUTS / task
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    clips = inputs.gather(spec, stage.PREPARED / spec.dataset, stage.FEATURES / spec.dataset, folder, params.missing)
+    clips = inputs.gather(spec, stage.PREPARED / spec.dataset, stage.FEATURES / spec.dataset, folder)
     try:
         drawn = splits.draw(clips, spec.split)
     except ValueError as error:

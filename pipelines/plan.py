@@ -5,7 +5,7 @@ Checks every name and option in the file first, so that a mistake anywhere stops
 
 from benchmark import missing, objectives, plugins, splits, stats
 from benchmark.files import write_json
-from benchmark.params import Params
+from benchmark.params import Params, Task
 from benchmark.schema import BadParams, check, nearest
 from pipelines import stage
 
@@ -27,7 +27,8 @@ def main() -> None:
         write_json(stage.PLAN / "tasks" / f"{name}.json", task.model_dump(exclude={"methods"}) | {"digest": digest})
         own = methods_of(name, params)
         for method in params.suite.methods:
-            write_json(stage.PLAN / "methods" / name / f"{method}.json", own[method])
+            masks = {"masks": params.missing.model_dump()} if own[method]["missing"] != "none" else {}
+            write_json(stage.PLAN / "methods" / name / f"{method}.json", own[method] | masks)
     report(params)
 
 
@@ -35,10 +36,11 @@ def validation(params: Params, methods: dict[str, dict]) -> dict[str, dict]:
     """What each part of the validation depends on."""
     chosen = {name: methods[name] for name in params.validation.methods}
     for name, method in chosen.items():
-        if method["teacher"] not in ("trained", "permuted", "untrained") or method["mix"] != "none":
+        more = method["mix"] != "none" or method["missing"] != "none"
+        if method["teacher"] not in ("trained", "permuted", "untrained") or more:
             raise BadParams(
-                f"params.yaml: validation.methods: {name} needs more than the one teacher trained there; "
-                "allowed: methods of a trained, permuted or untrained teacher, without mix"
+                f"params.yaml: validation.methods: {name} needs more than the one teacher and the whole clips there; "
+                "allowed: methods of a trained, permuted or untrained teacher, without mix and missing"
             )
     views = {"methods": chosen, "training": params.training.model_dump(), "evaluation": params.evaluation.model_dump()}
     return {
@@ -130,16 +132,25 @@ def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:
     for target in task.target:
         known("label", target, module.LABELS, f"tasks.{name}.target")
     known("rule", task.split.rule, (*splits.RULES, *module.PARTITIONS), f"tasks.{name}.split")
-    masked = [
-        own.name
-        for own in missing.listed(task, params.missing)
-        if own.protocol in ("random", "wild", "equal", "unequal")
-    ]
-    for method in params.suite.methods if name in params.suite.tasks else ():
-        known(
-            "condition", (params.methods | task.methods)[method].missing, ("none", *masked), f"methods.{method}.missing"
+    headline = stats.headline(task)
+    known("metric", headline, stats.metrics(task.kind), f"tasks.{name}.headline")
+    if not plugins.load("metrics", headline).HIGHER_IS_BETTER:
+        better = [own for own in stats.metrics(task.kind) if plugins.load("metrics", own).HIGHER_IS_BETTER]
+        raise BadParams(
+            f"params.yaml: tasks.{name}.headline: {headline} is better when lower, and epochs are selected and "
+            f"differences read by what is better when higher; allowed: {', '.join(better)} (all metrics are reported)"
         )
-    known("metric", stats.headline(task), stats.metrics(task.kind), f"tasks.{name}.headline")
+    if name in params.suite.tasks:
+        check_masks(task, params)
+
+
+def check_masks(task: Task, params: Params) -> None:
+    """The masks that methods ask for in training must be ones that the task's modalities can have."""
+    protocols = ("random", "wild", "equal", "unequal")
+    masks = [own.name for own in missing.listed(task, params.missing) if own.protocol in protocols]
+    for method in params.suite.methods:
+        wanted = (params.methods | task.methods)[method].missing
+        known("condition", wanted, ("none", *masks), f"methods.{method}.missing")
 
 
 def known(what: str, name: str, allowed, where: str) -> None:

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 
 from benchmark import executor, records
-from benchmark.files import write_json
+from benchmark.files import write_json, write_text
 from benchmark.report import board, combination, evidence, formats, gallery, leaderboard, page, ranks, style, tables
 from benchmark.report.leaderboard import readable, scored
 from pipelines import stage
@@ -27,17 +27,22 @@ def main() -> None:
     write_tables(found)
     shutil.rmtree(stage.FIGURES, ignore_errors=True)
     own = [(task, part, told[task]) for task, part in tasks.items()]
-    figures = dict(zip(tasks, executor.spread(drawn, own, "figures", params.runtime.workers), strict=True))
+    done = dict(zip(tasks, executor.spread(drawn, own, "figures", params.runtime.workers), strict=True))
+    figures, unread = ({task: part[at] for task, part in done.items()} for at in (0, 1))
     across = kept("all", ranks.draw(comparisons["ranks"], board.everywhere(found)))
-    (stage.RESULTS / "report.html").write_text(page.html(found, figures, comparisons["combined"], [across]))
+    html = page.html(found, figures, comparisons["combined"], [across], unread)
+    write_text(stage.RESULTS / "report.html", html)
     print(f"results/report.html: {len(scored(found))} of {len(found)} models scored on {len(tasks)} tasks")
 
 
-def drawn(own: tuple[str, list[dict], dict]) -> list[page.Figure]:
-    """Every figure of a task, kept as files, for the page. own: task, its records, its ranks."""
+def drawn(own: tuple[str, list[dict], dict]) -> tuple[list[page.Figure], dict[str, str]]:
+    """Every figure of a task, kept as files, for the page; and why predictions of models could not be drawn.
+
+    own: task, its records, its ranks.
+    """
     task, part, told = own
     shown = evidence.gather(task, part, stage.PREDICTIONS, EMBEDDINGS, stage.MODELS)
-    return [*map(partial(kept, task), gallery.of_task(shown, told))]
+    return [*map(partial(kept, task), gallery.of_task(shown, told))], shown.unread
 
 
 def kept(task: str, figure: style.Drawn) -> page.Figure:

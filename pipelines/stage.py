@@ -18,8 +18,8 @@ from benchmark.types import WrongTree
 
 PARAMS = Path("params.yaml")
 DATA = Path("data")
-RAW, SYNTHETIC, PREPARED, FEATURES, DEGRADED, INPUTS = (
-    DATA / name for name in ("raw", "synthetic", "prepared", "features", "degraded", "inputs")
+RAW, SYNTHETIC, PREPARED, FEATURES, DEGRADED, INPUTS, MASKS = (
+    DATA / name for name in ("raw", "synthetic", "prepared", "features", "degraded", "inputs", "masks")
 )
 RESULTS = Path("results")
 PLAN, MODELS, PREDICTIONS, RECORDS, FIGURES = (

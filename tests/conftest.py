@@ -14,7 +14,7 @@ from benchmark.models import Hallucinator, Network
 from benchmark.params import Method, Missing, Split, Task, Training
 from benchmark.train import Fitted
 
-MASKS = Missing(draws=2, rates=[0.3, 0.5], unequal=[0.2, 0.8], gaps=[0.3])
+MASKS = Missing(draws=2, rates=[0.3, 0.5], unequal=[0.1, 0.5], gaps=[0.3])
 
 
 def silent(*_):
@@ -67,7 +67,7 @@ def small_cell(
         clean=labels(kind, state) if noise else None,
         frames=np.full(len(state), 5.0),
         variance=np.full((len(state), len(task.target)), 0.1),
-        masks=missing.draw(task, clip_id, 10, MASKS),
+        masks=missing.draw(task, clip_id, np.stack(list(there.values()), axis=1), 10, MASKS),
     )
     training = Training(seeds=list(seeds), encoder="pooled", batch=32, epochs=epochs, steps=5, rate=0.003, decay=0.01)
     return divided(task, training, table)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmark.records import tested
 from benchmark.robustness import EXPLAINED
 
 METHODS = ("teacher", "prevalent_only", "kd", "kdot", "clean_labels", "availability")
@@ -51,7 +52,8 @@ def entry(alias: str, protocol: str, rate: float | None, value: float) -> dict:
 def record(method: str, value: float = 0.4, task: str = "made_up", **more) -> dict:
     """A scored record; `more` replaces its entries."""
     difference = score(round(value - 0.4, 9)) | {
-        "p": 0.03, "p_holm": 0.06, "test": "paired permutation", "effect": 0.4, "p_pooled": 0.04,
+        "p": 0.03, "p_holm": 0.06, "test": "paired permutation", "direction": 1, "effect": 0.4,
+        "seeds": 2, "p_pooled": 0.04,
         "subjects": 8, "excluded": 0, "folds": {"t": 1.5, "p": 0.2, "reason": None},
         "wide": {"low": value - 0.6, "high": value - 0.2, "reason": None},
         "rope": {"worse": 0.1, "equivalent": 0.3, "better": 0.6, "width": 0.01},
@@ -64,9 +66,11 @@ def record(method: str, value: float = 0.4, task: str = "made_up", **more) -> di
         "evaluation": {"resamples": 200, "confidence": 0.95}, "versions": {"torch": "2.13.0", "numpy": "2.4.6"},
         "identity": {"vision": {"accuracy": 0.8, "chance": 0.02, "clips": 9}, "biosignal": {"reason": "too few clips"}},
         "training": {"seeds": [0, 1], "encoder": "pooled", "batch": 32, "epochs": 4}, "device": "cpu",
-        "options": {"terms": {method: {"weight": 0.9}} if method in ("kd", "kdot") else {}, "tnet": "none"},
+        "options": {"terms": {method: {"weight": 0.9}} if method in ("kd", "kdot") else {}, "tnet": "none",
+                    "inputs": "prevalent"},
         "raw": {method: {"first": 0.41, "last": 0.02}}, "tuning": {"tried": [1.0], "chosen": []}, "left_out": [],
         "geometry": {"cka": 0.6, "frobenius": 0.3, "true_pairs": 0.021, "chance": 0.008},
+        "tested": tested(pd.DataFrame({"clip_id": clip_names(), "condition": "vision"}), "vision"), "missing": {},
         "available": {"teacher": {"vision": 1.0, "biosignal": 0.94}, "student": {"vision": 1.0}},
         "conditions": conditions(value, sees_all=method == "teacher"),
         "robustness": {name: {"value": value, "reason": None} for name in EXPLAINED},
@@ -75,6 +79,8 @@ def record(method: str, value: float = 0.4, task: str = "made_up", **more) -> di
     }  # fmt: skip
     if method in ("teacher", "availability"):
         made["geometry"] = None
+    if method == "teacher":
+        made |= {"available": made["available"] | {"student": {}}, "lead": score(0.3)}
     return made | more
 
 

@@ -16,6 +16,7 @@ from benchmark import (
     evaluation,
     inputs,
     intervals,
+    scores,
     spaces,
     splits,
     stats,
@@ -233,7 +234,7 @@ def test_a_network_is_selected_as_it_is_tested(taught, method):
     found = found[found.condition == condition]
     for number, replica in enumerate(cell.replicas):
         rows = found[(found.fold == replica.fold) & (found.seed == replica.seed)]
-        summed = stats.predicted_statistics("ordinal", rows, 3).sum((0, 1))
+        summed = scores.tables(cell.task, rows).subjects[condition].sum((0, 1))
         assert fitted.score[number] == pytest.approx(stats.score("kappa", "ordinal", summed))
 
 

@@ -9,7 +9,7 @@ import torch
 from conftest import MASKS, kdot, with_shifted
 
 from benchmark import cell as cells
-from benchmark import checkpoints, evaluation, missing, student
+from benchmark import checkpoints, evaluation, inputs, missing, student
 from benchmark.params import Method
 
 
@@ -32,19 +32,40 @@ def masked(cell) -> list[evaluation.Scene]:
     ]
 
 
-def test_values_that_masks_hide_change_no_prediction(taught):
+def networks_of(taught, imagined, which: str) -> list:
+    """Networks of several kinds, untrained where training makes no difference to what they look at."""
+    cell = taught.cell
+    methods = {"tnet": Method(tnet="mse"), "mean": Method(inputs="all", absent="mean"), "plain": Method()}
+    if which == "teacher":
+        return taught.teachers
+    return student.networks(cell, methods[which], imagined if which == "tnet" else None)
+
+
+@pytest.mark.parametrize("which", ["teacher", "tnet", "mean", "plain"])
+def test_values_that_masks_hide_change_no_prediction(taught, imagined, which):
     """Each replica has its draw: what both draws hide is shifted; then what is visible, which must change something."""
-    cell, nothing_changed = taught.cell, True
+    cell, networks, nothing_changed = taught.cell, networks_of(taught, imagined, which), True
     for scene in masked(cell):
         for place, modality in enumerate(("vision", "biosignal")):
             hidden = ~scene.kept[..., place].any(0)
             frames = [
-                evaluation.predict(own, taught.teachers, [scene]).p0.to_numpy()
+                evaluation.predict(own, networks, [scene]).p0.to_numpy()
                 for own in (cell, *(with_shifted(cell, modality, 3.0, rows) for rows in (hidden, ~hidden)))
             ]
             np.testing.assert_array_equal(frames[0], frames[1])
             nothing_changed &= np.array_equal(frames[0], frames[2])
     assert not nothing_changed
+
+
+def test_a_condition_that_shows_nothing_in_one_fold_is_answered_there_too(taught):
+    cell = taught.cell
+    kept = torch.ones(1, len(cell.table.clip_id), 2, dtype=torch.bool)
+    kept[0, torch.from_numpy(cell.test[0]), 0] = False
+    listed = {own.name: own for own in missing.listed(cell.task, MASKS)}
+    found = evaluation.predict(
+        cell, student.networks(cell, Method(), None), [evaluation.Scene(listed["random_50"], kept)]
+    )
+    assert len(found) == 2 * len(cell.table.clip_id) and not found[found.fold == 0].seen.any()
 
 
 def test_a_clip_of_which_nothing_is_visible_gets_the_answer_without_input(taught):
@@ -82,6 +103,14 @@ def test_a_gap_and_nothing_else_is_in_its_scene(tmp_path, taught):
     found = {own.condition.name: own for own in evaluation.scenes(cell, tmp_path, MASKS, {})}
     scene = found["gap_vision_30"]
     values, present = scene.replaced["vision"]
+    packed = np.load(tmp_path / "vision.npy")
+    for clip, start in enumerate(cell.table.masks["gap_30"][1, :, 0]):
+        packed[clip, start : start + 3] = 99.0
+        packed[clip, -1] = 99.0
+    np.save(tmp_path / "shifted.npy", packed)
+    (tmp_path / "shifted.json").write_text((tmp_path / "vision.json").read_text())
+    again = inputs.gapped(tmp_path, "shifted", cell.table.masks["gap_30"][..., 0], 0.3, "pooled")
+    np.testing.assert_array_equal(again[1], values[1]), "what lies in a gap is not looked at"
     assert list(scene.replaced) == ["vision"] and scene.condition.visible == ("vision",) and present.all()
     packed, starts = np.load(tmp_path / "vision.npy"), cell.table.masks["gap_30"][..., 0]
     for clip in (0, 7):

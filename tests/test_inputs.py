@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import MASKS, small_task
+from conftest import small_task
 
 from benchmark import inputs
 
@@ -51,7 +51,7 @@ def dataset(tmp_path):
 
 def gathered(folder, task):
     (folder / "inputs").mkdir(exist_ok=True)
-    inputs.gather(task, folder / "prepared", folder / "features", folder / "inputs", MASKS)
+    inputs.gather(task, folder / "prepared", folder / "features", folder / "inputs")
     return folder / "inputs"
 
 

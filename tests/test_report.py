@@ -40,8 +40,8 @@ def test_synthetic_results_say_so_everywhere(records):
     assert set(leaderboard.rows(records).provenance) == {"synthetic"}
     assert board.caption_across(records).startswith("SYNTHETIC")
     real = [own | {"provenance": "real"} for own in records]
-    assert "SYNTHETIC" not in board.markdown(real) + board.caption_across(real) + page.html(real, {}, [], [])
-    assert "SYNTHETIC recordings in made_up" in page.html(records, {}, [], [])
+    assert "SYNTHETIC" not in board.markdown(real) + board.caption_across(real) + page.html(real, {}, [], [], {})
+    assert "SYNTHETIC recordings in made_up" in page.html(records, {}, [], [], {})
 
 
 def test_a_leaky_split_says_so(records):
@@ -116,7 +116,8 @@ def cell(records, **found) -> str:
 def test_a_difference_is_bold_where_interval_and_corrected_test_support_it(records):
     apart = {"value": 0.1, "low": 0.05, "high": 0.15, "p": 0.002, "p_holm": 0.02}
     assert cell(records, **apart) == "**+0.100 [+0.050, +0.150], p .002**"
-    assert cell(records, value=-0.1, low=-0.15, high=-0.05) == "**-0.100 [-0.150, -0.050], p .002**"
+    assert cell(records, value=-0.1, low=-0.15, high=-0.05, direction=-1) == "**-0.100 [-0.150, -0.050], p .002**"
+    assert "**" not in cell(records, direction=1), "the test says the other side"
     assert cell(records, **apart | {"p_holm": 0.051}) == "+0.100 [+0.050, +0.150], p .002"
     assert cell(records, **apart | {"low": -0.001}) == "+0.100 [-0.001, +0.150], p .002"
     assert cell(records, **apart | {"low": None, "high": None}) == "+0.100, p .002"
@@ -167,7 +168,7 @@ def test_words_name_who_is_told_apart_and_who_is_not(records):
 def test_words_on_teacher_missing_rates_controls_and_losses(records):
     records.append(made.record("teacher_permuted", 0.42))
     said = " ".join(summary.of_task(records))
-    assert "0.800 [0.700, 0.900], prevalent_only 0.400 [0.300, 0.500]: +0.400, with intervals that do not" in said
+    assert "0.800 [0.700, 0.900], prevalent_only 0.400 [0.300, 0.500]: +0.300 [+0.200, +0.400], paired." in said
     assert "With 50% of the prevalent modalities hidden at random, prevalent_only goes from 0.400 to 0.150" in said
     assert (
         "The control teacher_permuted, whose teacher's outputs were shuffled" in said and "is not told from it" in said
@@ -190,7 +191,7 @@ def test_words_where_there_is_little_to_say(records):
 
 def test_failures_are_listed_with_their_reasons(records):
     named(records, "kd")["left_out"] = [{"seed": 1, "reason": "fold 0 diverged at epoch 2"}]
-    rows = [tuple(cell.text for cell in cells) for cells in failures.table(records).rows]
+    rows = [tuple(cell.text for cell in cells) for cells in failures.table(records, {}).rows]
     assert ("made_up", "rand_tnet", "unreadable", "rand_tnet.json is not a whole record; run `dvc repro`") in rows
     assert ("made_up", "kd", "seed 1 left out", "fold 0 diverged at epoch 2") in rows
     blind = "prevalent_only, kd, kdot, availability"
@@ -228,7 +229,7 @@ def test_csv_gives_the_reason_of_an_empty_cell(records):
 def test_the_page_needs_nothing_else_and_hides_nothing(records):
     drawn = style.Drawn("forest", "Differences", reason="no <b>model</b> could be compared")
     told = [{"method": "kd", "z": 1.2, "p": 0.2, "p_holm": 0.4, "tasks": ["made_up"], "reason": None}]
-    text = page.html(records, {"made_up": [page.figure(drawn, None)]}, told, [])
+    text = page.html(records, {"made_up": [page.figure(drawn, None)]}, told, [], {})
     assert not re.search(r"""(src|href)=["'](?!data:|#)""", text) and "<script" not in text and "url(" not in text
     assert "Not drawn: no &lt;b&gt;model&lt;/b&gt; could be compared." in text
     for own in records:
@@ -241,9 +242,9 @@ def test_the_page_needs_nothing_else_and_hides_nothing(records):
 
 def test_the_page_copes_without_any_score_and_without_comparisons(records):
     few = [made.unscored(own["method"], "diverged", "no seed is left") for own in records]
-    text = page.html(few, {}, combination.all_tasks(few)["combined"], [])
+    text = page.html(few, {}, combination.all_tasks(few)["combined"], [], {})
     assert "No model could be compared" in text and "No model of this task has a score." in text
-    one = page.html(records, {}, combination.all_tasks(records)["combined"], [])
+    one = page.html(records, {}, combination.all_tasks(records)["combined"], [], {})
     assert "none: nothing to combine: tested on 1 data set" in one
 
 

@@ -87,7 +87,7 @@ def report(tmp_path_factory):
         figures[task] = [kept(folder, task, figure) for figure in drawn]
     told = [{"method": "kd", "z": 1.2, "p": 0.2, "p_holm": 0.4, "tasks": ["made_up"], "reason": None}]
     across = kept(folder, "all", ranks.draw(made.RANKS, board.everywhere(whole)))
-    (folder / "report.html").write_text(page.html([*whole, *bare], figures, told, [across]))
+    (folder / "report.html").write_text(page.html([*whole, *bare], figures, told, [across], {}))
     return folder / "report.html"
 
 

@@ -14,6 +14,7 @@ from benchmark.report import (
     calibration,
     curves,
     evidence,
+    failures,
     forest,
     gallery,
     hallucination,
@@ -171,7 +172,9 @@ def test_predictions_of_other_clips_are_refused(tmp_path):
     (tmp_path / "predictions" / "made_up" / "kdot.parquet").write_bytes(b"half a file")
     (tmp_path / "predictions" / "made_up" / "teacher.parquet").unlink()
     found = evidence.gather("made_up", records, *(tmp_path / name for name in ("predictions", "embeddings", "models")))
-    assert f"holds {made.CLIPS - 1} clips, its record {made.CLIPS}" in found.unread["kd"]
+    assert f"is of {made.CLIPS - 1} clips that are not the {made.CLIPS} of its record" in found.unread["kd"]
+    rows = [[cell.text for cell in row] for row in failures.table(records, {"made_up": found.unread}).rows]
+    assert ["made_up", "kd", "predictions", found.unread["kd"]] in rows
     assert "cannot be read" in found.unread["kdot"] and "is missing" in found.unread["teacher"]
     assert set(found.predictions) == {"prevalent_only", "availability"}
 
@@ -184,7 +187,7 @@ def test_predictions_of_as_many_other_clips_are_refused_and_half_a_curve_is_none
     (tmp_path / "models" / "made_up" / "kd" / "curves.csv").write_text("epoch,fo")
     (tmp_path / "models" / "made_up" / "kdot" / "curves.csv").write_text("")
     found = evidence.gather("made_up", records, *(tmp_path / name for name in ("predictions", "embeddings", "models")))
-    assert "kd.parquet holds other clips" in found.unread["kd"] and "kd" not in found.predictions
+    assert "kd.parquet is of" in found.unread["kd"] and "kd" not in found.predictions
     assert not {"kd", "kdot"} & set(found.curves) and "teacher" in found.curves
     assert "No curves: kd, kdot" in curves.training(records, found.curves).reading
 

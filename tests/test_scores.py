@@ -13,7 +13,7 @@ TASK = Task(
 )  # fmt: skip
 VALUES = TASK.model_copy(update={"kind": "regression", "target": ["arousal", "valence"], "classes": []})
 OPTIONS = Evaluation(resamples=200, confidence=0.95, rope=0.01)
-LISTED = missing.listed(TASK, Missing(rates=[0.3], unequal=[0.2, 0.8], gaps=[]))
+LISTED = missing.listed(TASK, Missing(rates=[0.3], unequal=[0.1, 0.5], gaps=[]))
 
 
 def predictions(accuracy: float, seeds: list[int], subjects: int = 7) -> pd.DataFrame:
@@ -74,6 +74,22 @@ def values_table(order=("arousal", "valence")) -> pd.DataFrame:
             "truth": truth, "prediction": truth + rng.normal(size=40), "frames": 5.0, "variance": 0.1,
         }))  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def test_predictions_are_summed_by_subject_for_classes_and_values():
+    rows = pd.DataFrame(
+        {
+            "fold": 0, "seed": [0, 0, 1, 1], "clip_id": ["a", "b", "a", "b"], "subject_id": ["p", "q", "p", "q"],
+            "condition": "vision", "target": "level", "truth": [0, 1, 0, 1], "prediction": [0, 0, 1, 1],
+        }
+    )  # fmt: skip
+    found = scores.tables(TASK, rows).subjects["vision"]
+    assert found.shape == (2, 2, 2, 2) and found[0, 0, 0, 0] == 1 and found[1, 0, 1, 0] == 1
+    rows = rows.assign(recording_id=rows.clip_id, frames=10.0, variance=0.5)
+    both = pd.concat([rows.assign(target="arousal"), rows.assign(target="valence", prediction=2.0)])
+    moments = scores.tables(VALUES, both).subjects["vision"]
+    assert moments.shape == (2, 2, 2, 15) and moments[0, 0, 1, 2] == 2.0
+    assert moments[0, 0, 0, stats.FRAMES].tolist() == [10, 0, 0, 5, 0, 0]
 
 
 def test_values_are_scored_by_target_whatever_their_order():
@@ -143,7 +159,7 @@ def test_few_subjects_are_the_reason_for_what_cannot_be_said():
 
 def test_predictions_without_spread_are_undefined_in_words():
     rows = values_table().assign(prediction=0.0, truth=0.0)
-    listed = [own for own in missing.listed(VALUES, Missing(rates=[0.3], unequal=[0.2, 0.8], gaps=[]))]
+    listed = [own for own in missing.listed(VALUES, Missing(rates=[0.3], unequal=[0.1, 0.5], gaps=[]))]
     found = scores.conditions(VALUES, scores.tables(VALUES, rows), listed, OPTIONS)["vision"]["scores"]["ccc"]
     assert found["value"] is None and found["reason"].startswith("undefined")
 

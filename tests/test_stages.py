@@ -54,6 +54,8 @@ def folder(tmp_path_factory):
         write_json(stage.INPUTS / "made_up" / "source.json", source)
         packed_features(stage.INPUTS / "made_up", len(small_cell().table.clip_id))
         write_json(stage.DEGRADED / "made_up" / "degradations.json", {})
+        stage.MASKS.mkdir(parents=True)
+        np.savez(stage.MASKS / "made_up.npz", **small_cell().table.masks)
         teacher.main("made_up")
         describe_inputs(stage.INPUTS / "made_up")
         for name in METHODS:

@@ -16,7 +16,7 @@ def all_tasks(records: list[dict]) -> dict:
 def outcomes(records: list[dict]) -> dict[str, comparison.Outcome]:
     """What a task says of each method that is compared there."""
     family = {record["method"]: record["difference"] for record in scored(records) if compared(record)}
-    return {name: comparison.Outcome(d["p"], d["value"], d["subjects"]) for name, d in family.items()}
+    return {name: comparison.Outcome(d["p"], d["direction"], d["subjects"]) for name, d in family.items()}
 
 
 def ranking(records: list[dict]) -> dict:

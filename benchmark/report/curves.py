@@ -62,7 +62,7 @@ def training(records: list[dict], curves: dict[str, pd.DataFrame]) -> style.Draw
     """Loss terms and validation score over epochs, a panel for each model that was trained."""
     shown = style.Drawn("training", "Training curves")
     order = [record["method"] for record in records]
-    found = {name: curves[name] for name in order if name in curves and len(curves[name])}
+    found = {name: losses(curves[name]) for name in order if name in curves and len(curves[name])}
     if not found:
         return shown._replace(reason="no epoch curves lie beside the models: run `dvc repro distill`")
     known = [record for record in records if "provenance" in record]
@@ -92,6 +92,11 @@ def training(records: list[dict], curves: dict[str, pd.DataFrame]) -> style.Draw
     )
     gone = [f"{name}" for name in order if name not in found and name not in ("availability", "teacher_hallucinated")]
     return shown._replace(figure=figure, reading=reading + (f" No curves: {style.several(gone)}." if gone else ""))
+
+
+def losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the gradient norms, of which the learning index is made."""
+    return table[~table.term.str.startswith("gradient_")]
 
 
 def draw_term(axes, rows: pd.DataFrame, look: dict) -> None:

@@ -3,13 +3,13 @@
 import io
 import json
 import zipfile
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from benchmark.records import tested
 from benchmark.report.leaderboard import scored
 
 COLUMNS = ("epoch", "fold", "seed", "term", "value")
@@ -32,11 +32,7 @@ def gather(task: str, records: list[dict], predictions: Path, embeddings: Path, 
         path = predictions / task / f"{record['method']}.parquet"
         rows = headline_rows(path, record)
         (unread if isinstance(rows, str) else found)[record["method"]] = rows
-    clips = {name: frozenset(rows.clip_id) for name, rows in found.items()}
-    known = Counter(clips.values()).most_common(1)[0][0] if clips else frozenset()
-    for name in [name for name, own in clips.items() if own != known]:
-        del found[name]
-        unread[name] = f"{name}.parquet holds other clips than those of the other models: repeat `evaluate`"
+    known = frozenset(next(iter(found.values())).clip_id) if found else frozenset()
     curves = {path.parent.name: epochs(path) for path in sorted((models / task).glob("*/curves.csv"))}
     curves = {name: table for name, table in curves.items() if table is not None}
     return Evidence(records, found, unread, embedded(embeddings / f"{task}.npz", known), curves)
@@ -75,9 +71,9 @@ def headline_rows(path: Path, record: dict) -> pd.DataFrame | str:
         return f"{path.name} is missing: run `dvc repro evaluate`"
     except (pyarrow.ArrowInvalid, OSError) as error:
         return f"{path.name} cannot be read ({str(error).splitlines()[0][:80]}): run `dvc repro evaluate`"
-    clips = rows.clip_id.nunique()
-    if clips != expected:
-        return f"{path.name} holds {clips} clips, its record {expected}: they are of different runs, repeat `evaluate`"
+    if tested(rows, condition) != record["tested"]:
+        clips = rows.clip_id.nunique()
+        return f"{path.name} is of {clips} clips that are not the {expected} of its record: repeat `dvc repro evaluate`"
     return rows.drop(columns="condition")
 
 

@@ -4,11 +4,16 @@ from benchmark.report import summary
 from benchmark.report.board import by_task
 from benchmark.report.leaderboard import readable
 from benchmark.report.tables import Cell, Table
+from benchmark.scores import NOT_ASKED
 
 
-def table(records: list[dict]) -> Table:
-    """Models without scores, seeds left out, conditions that show nothing, clips and modalities that are absent."""
+def table(records: list[dict], unread: dict[str, dict[str, str]]) -> Table:
+    """Models without scores, seeds left out, conditions that show nothing, clips and modalities that are absent.
+
+    unread: task -> model -> why its predictions could not be drawn.
+    """
     rows = [row for record in records for row in of_model(record)]
+    rows += [(task, name, "predictions", why) for task, own in unread.items() for name, why in own.items()]
     for task, own in by_task(records).items():
         rows += [(task, ", ".join(models), f"no score under {name}", why) for (name, why), models in blind(own).items()]
         rows += [(task, "all", what, why) for what, why in of_data(own)]
@@ -28,7 +33,7 @@ def blind(records: list[dict]) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for record in records:
         for name, entry in record["conditions"].items():
-            if "reason" in entry:
+            if entry.get("reason", NOT_ASKED) != NOT_ASKED:
                 found.setdefault((name, entry["reason"]), []).append(record["method"])
     return found
 

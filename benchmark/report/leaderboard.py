@@ -128,11 +128,13 @@ def p_text(p: float) -> str:
 
 
 def told_apart(record: dict) -> bool:
-    """Whether interval and test, corrected for all the models of the table, both tell a model from prevalent_only."""
+    """Whether interval and test, corrected for all the models of the table, both tell a model from prevalent_only, and
+    on the same side: from 20 subjects on the test is of their own scores, the interval of the pooled one."""
     found, level = record["difference"], 1 - record["evaluation"]["confidence"]
     if found["p_holm"] is None or found["low"] is None:
         return False
-    return found["p_holm"] <= level and not found["low"] <= 0 <= found["high"]
+    side = 1 if found["low"] > 0 else -1 if found["high"] < 0 else 0
+    return found["p_holm"] <= level and side != 0 and found["direction"] == side
 
 
 def told(records: list[dict]) -> list[dict]:

@@ -39,10 +39,14 @@ def figure(drawn: Drawn, saved: Saved | None) -> Figure:
 
 
 def html(
-    records: list[dict], figures: dict[str, list[Figure]], together: list[dict], across_tasks: list[Figure]
+    records: list[dict],
+    figures: dict[str, list[Figure]],
+    together: list[dict],
+    across_tasks: list[Figure],
+    unread: dict[str, dict[str, str]],
 ) -> str:
-    """The whole page. figures: task -> its figures; together: rows of
-    comparison.combined; across_tasks: figures of all tasks together."""
+    """The whole page. figures: task -> its figures; together: rows of comparison.combined; across_tasks: figures of all
+    tasks together; unread: task -> model -> why its predictions could not be drawn."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
@@ -54,7 +58,7 @@ def html(
         combined=combined(together),
         across=across_tasks,
         tasks=tasks,
-        failures=failures.table(records),
+        failures=failures.table(records, unread),
         provenance=provenance.table(records),
         versions=provenance.versions(records),
         synthetic=sorted({r["task"] for r in readable(records) if r["provenance"] == "synthetic"}),
@@ -97,7 +101,8 @@ def combined(found: list[dict]) -> Table:
         ps = [p_text(entry[name])[2:] for name in ("p", "p_holm")]
         rows.append([*map(Cell, [entry["method"], f"{entry['z']:+.2f}", *ps, ", ".join(entry["tasks"])])])
     note = (
-        "Stouffer's z over data sets, weighted by the root of their subjects; above 0: better than prevalent_only. "
+        "Stouffer's z of the tests over data sets, weighted by the root of their subjects; above 0: better than "
+        "prevalent_only. From 20 subjects on a test is of their own scores, and may point away from the pooled one. "
         "Tasks of one data set share their people and enter as one, by their mean."
     )
     return Table("combined", "All tasks together", ["method", "z", "p", "p after Holm", "tasks"], rows, note)

@@ -19,10 +19,7 @@ def table(records: list[dict]) -> Table:
 
 def row(records: list[dict]) -> list[Cell]:
     record = records[0]
-    training, available = record["training"], record.get("available") or {}
-    seen = [
-        f"{who}: {listed({name: f'{share:.0%}' for name, share in what.items()})}" for who, what in available.items()
-    ]
+    training = record["training"]
     return [*map(Cell, [
         record["task"],
         record["dataset"],
@@ -32,8 +29,22 @@ def row(records: list[dict]) -> list[Cell]:
         listed({name: training[name] for name in TRAINING if name in training}),
         listed(record["evaluation"]),
         ", ".join(sorted({own["device"] for own in records} - {"unknown"})),
-        "; ".join(seen) or "not told",
+        seen_in_training(records),
     ])]  # fmt: skip
+
+
+def seen_in_training(records: list[dict]) -> str:
+    """Share of the training clips in which teachers, and students by method, could see each modality."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        available = record.get("available") or {}
+        if shares := available.get("student") or available.get("teacher"):
+            found.setdefault(percentages(shares), []).append(record["method"])
+    return "; ".join(f"{', '.join(names)}: {shares}" for shares, names in found.items()) or "not told"
+
+
+def percentages(shares: dict[str, float]) -> str:
+    return listed({name: f"{share:.0%}" for name, share in shares.items()})
 
 
 def listed(choices: dict) -> str:
@@ -51,6 +62,6 @@ def versions(records: list[dict]) -> dict[str, str]:
 
 def digest(records: list[dict]) -> str:
     """A digest of the choices behind the records: tasks, methods, training and evaluation."""
-    names = "task", "method", "definition", "options", "training", "evaluation"
+    names = "task", "method", "definition", "options", "training", "evaluation", "missing"
     chosen = [[record.get(name) for name in names] for record in records]
     return hashlib.blake2b(json.dumps(chosen, sort_keys=True).encode(), digest_size=8).hexdigest()

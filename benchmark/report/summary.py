@@ -1,5 +1,6 @@
 """What a task's records say, in sentences. Every sentence follows from a rule over the records."""
 
+from benchmark.missing import percent
 from benchmark.records import compared
 from benchmark.report.leaderboard import (
     missing_curve,
@@ -91,20 +92,23 @@ def teacher(records: list[dict]) -> list[str]:
     if not {"teacher", "prevalent_only"} <= set(by_name):
         return ["The teacher or prevalent_only has no scores, so the teacher's lead is not known."]
     upper, lower = (score_of(by_name[n], shown_condition(by_name[n])) for n in ("teacher", "prevalent_only"))
-    if upper["value"] is None or lower["value"] is None:
-        return [f"The teacher's lead is undefined ({upper['reason'] or lower['reason']})."]
+    lead = by_name["teacher"].get("lead")
+    if lead is None or lead["value"] is None:
+        return [f"The teacher's lead is undefined ({upper['reason'] or lower['reason'] or 'no difference'})."]
     metric = by_name["teacher"]["headline"]["metric"]
     line = f"The teacher, seeing everything, has {metric} {with_interval(upper)}, prevalent_only {with_interval(lower)}"
-    apart = None not in (upper["low"], lower["high"]) and (upper["low"] > lower["high"] or upper["high"] < lower["low"])
-    if not apart:
-        return [f"{line}. The intervals overlap or are not known: the privileged modalities may add little here."]
-    lead = upper["value"] - lower["value"]
-    return [f"{line}: {lead:+.3f}, with intervals that do not overlap."]
+    line += f": {with_interval(lead, signed=True)}, paired"
+    if lead["low"] is None:
+        return [f"{line}; whether that is more than chance is not known ({lead['reason']})."]
+    if not lead["low"] <= 0 <= lead["high"]:
+        return [f"{line}."]
+    return [f"{line}. The interval includes 0: the privileged modalities may add little here."]
 
 
 def collapse(records: list[dict]) -> list[str]:
     """What happens at the highest missing rate."""
-    lines = []
+    lines, by_method = [], {record["method"]: record for record in records}
+    alike = [name for name, record in by_method.items() if name != "prevalent_only" and sees_prevalent(record)]
     words = {"random": "of all modalities", "wild": "of the prevalent modalities"}
     for protocol, what in words.items():
         curves = {r["method"]: missing_curve(r, protocol) for r in records}
@@ -113,15 +117,20 @@ def collapse(records: list[dict]) -> list[str]:
         if len(own) < 2 or "prevalent_only" not in ends:
             continue
         rate, start, end = own[-1][0], own[0][1], own[-1][1]
-        others = [
-            s["value"] for name, (r, s) in ends.items() if r == rate and name not in ("prevalent_only", "availability")
-        ]
+        seen = by_method["prevalent_only"]["conditions"][f"{protocol}_{percent(rate)}"].get("answered")
         line = f"With {rate:.0%} {what} hidden at random, prevalent_only goes "
         line += f"from {start['value']:.3f} to {with_interval(end)}"
-        span = f"; the other models there lie between {min(others):.3f} and {max(others):.3f}" if others else ""
+        line += f", seeing anything of {seen:.0%} of the clips" if seen is not None and seen < 1 else ""
+        others = [s["value"] for name, (r, s) in ends.items() if r == rate and name in alike]
+        span = f"; students of the same input lie between {min(others):.3f} and {max(others):.3f}" if others else ""
         inside = others and end.get("low") is not None and end["low"] <= min(others) and max(others) <= end["high"]
         lines.append(line + span + (", all within its interval." if inside else "."))
     return lines
+
+
+def sees_prevalent(record: dict) -> bool:
+    """Whether a model is a student that sees prevalent modalities alone."""
+    return (record["options"] or {}).get("inputs") == "prevalent"
 
 
 def controls(records: list[dict]) -> list[str]:

@@ -123,7 +123,10 @@ def differences(records: list[dict]) -> Table:
     )
     if widths:
         within = " or ".join(f"{width:g}" for width in sorted(widths))
-        note += f"Worse, equivalent, better: chance that the difference lies below, within or above ±{within}."
+        note += (
+            f"Worse, equivalent, better: how likely the middle of the subjects' own differences lies below, within or "
+            f"above ±{within} (Bayesian signed-rank)."
+        )
     return Table("differences", "Differences to prevalent_only", head, rows, note)
 
 
@@ -162,12 +165,12 @@ def missing(records: list[dict]) -> Table:
     if not names:
         return Table("missing", "", [], [])
     table = by_condition(ok, "missing", "As modalities go missing", names, lambda s: plain(s).text)
-    answered = [(n, entry_of(ok, n).get("answered")) for n in names]
-    unseen = [f"{n} {share:.0%}" for n, share in answered if share is not None and share < 1]
-    note = f"Clips in which prevalent input was left, where not all: {', '.join(unseen)}; the others are answered "
-    return table._replace(
-        note=f"{note}without input and count. Values without intervals; the figure has them." if unseen else ""
-    )
+    baseline = next((record["conditions"] for record in ok if record["method"] == "prevalent_only"), {})
+    answered = [(name, baseline.get(name, {}).get("answered")) for name in names]
+    unseen = [f"{name} {share:.0%}" for name, share in answered if share is not None and share < 1]
+    note = f"Clips of which prevalent_only saw anything, where not all: {', '.join(unseen)}; the others it answers "
+    note = f"{note}without input, and they count. " if unseen else ""
+    return table._replace(note=f"{note}Values without intervals; the figure has them.")
 
 
 def robustness(records: list[dict]) -> Table:

@@ -174,7 +174,7 @@ def options(record: dict) -> dict[str, str]:
             found |= {f"with.{term}.{key}": str(own) for term, held in value.items() for key, own in held.items()}
         elif name == "tnet":
             found[name] = str(value)
-        elif name != "digests":
+        elif name not in ("digests", "masks"):
             found[f"with.{name}"] = str(value)
     return found
 
