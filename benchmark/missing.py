@@ -67,7 +67,7 @@ def listed(task: Task, options: Missing, degradations=()) -> list[Condition]:
         visible = roles[0] if name in roles[0] else every
         for share in options.gaps:
             found.append(named(f"gap_{name}_{percent(share)}", "gap", share, visible, name))
-    return found + [named(f"degraded_{name}", "degraded", None, roles[0]) for name in degradations]
+    return found + [named(f"degraded_{name}", "degraded", None, every) for name in degradations]
 
 
 def named(name: str, protocol: str, rate: float | None, visible: tuple[str, ...], gap: str | None = None) -> Condition:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.grid import Level, numeric
 from benchmark.params import Study
-from benchmark.report.figures import COLOURS
+from benchmark.report.style import COLOURS
 from benchmark.report.studies import compared
 
 WIDTH = 3  # panels in a row
