@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmark.grid import Level, numeric
 from benchmark.params import Study
-from benchmark.report.style import COLOURS
 from benchmark.report.studies import compared
+from benchmark.report.style import COLOURS
 
 WIDTH = 3  # panels in a row
 REFERENCE = "kd"  # drawn as a line where the study has it

@@ -39,8 +39,8 @@ VIEWS = {
 EXPLANATION = """Real data of scikit-learn with the settings of `params.yaml`. `digits`: 1,797 written digits, the \
 lower half of the picture is prevalent, the whole picture privileged; `digits_few`: the same with 300 training samples \
 a fold; `breast_cancer`: 569 tumours, the 10 mean features are prevalent, all 30 privileged. Every sample is a subject \
-of its own. Balanced accuracy pooled over folds, mean over seeds, jackknife intervals over samples; `teacher` sees both \
-views, all others the prevalent one; `difference` is paired, to `prevalent_only`. Which data, how many training \
+of its own. Balanced accuracy pooled over folds, mean over seeds, jackknife intervals over samples; `teacher` sees \
+both views, all others the prevalent one; `difference` is paired, to `prevalent_only`. Which data, how many training \
 samples and how many folds was decided before any method was run."""
 
 
