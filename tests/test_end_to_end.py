@@ -86,7 +86,7 @@ ENDS = {"plan", "report", "track", *(f"evaluate@{task}" for task in TASKS)}
 
 def test_the_first_repro_runs_every_stage(clone):
     cells = {f"distill@{task}-{method}" for task in TASKS for method in METHODS}
-    of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "teacher", "evaluate")}
+    of_tasks = {f"{stage}@{task}" for task in TASKS for stage in ("inputs", "masks", "teacher", "evaluate")}
     of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features", "degrade")}
     parts = {f"check@{part}" for part in ("simulations", "statistics", "transport", "terms", "views")}
     assert clone.first == cells | of_tasks | of_datasets | parts | {"plan", "report", "track", "validate"}
@@ -100,7 +100,9 @@ def test_the_leaderboard_has_every_method_and_says_synthetic(clone):
     scored = [row for row in rows if row["metric"] == "kappa" and row["condition"] == "vision" and row["low"]]
     assert len(scored) == 5 and all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in scored)
     assert "SYNTHETIC" in (clone.folder / "results" / "leaderboard.md").read_text()
-    assert (clone.folder / "results" / "figures" / "biovid_level.png").stat().st_size > 10_000
+    figures = clone.folder / "results" / "figures"
+    assert all((figures / f"biovid_level-forest.{ending}").stat().st_size > 10_000 for ending in ("png", "svg"))
+    assert "SYNTHETIC" in (clone.folder / "results" / "report.html").read_text()
 
 
 def test_records_tell_how_each_replica_was_chosen_but_no_time_or_commit(clone):
@@ -149,7 +151,7 @@ def test_dvc_shows_metrics_and_plots(clone):
     assert "prevalent_only" in clone.run("dvc", "metrics", "show").stdout
     assert clone.run("dvc", "plots", "show").returncode == 0
     page = (clone.folder / "dvc_plots" / "index.html").read_text()
-    assert "headline score of biovid_level" in page and "biovid_level.png" in page
+    assert "headline score of biovid_level" in page and "biovid_level-forest.png" in page
 
 
 def test_an_experiment_runs_one_method_again_and_stands_beside_the_committed_results(clone):
@@ -172,7 +174,9 @@ def test_an_experiment_runs_one_method_again_and_stands_beside_the_committed_res
 
     assert clone.run("dvc", "plots", "diff", "HEAD", "half").returncode == 0
     page = (clone.folder / "dvc_plots" / "index.html").read_text()
-    assert '"rev": "HEAD"' in page and '"rev": "half"' in page and "half_results_figures_biovid_level.png" in page
+    assert (
+        '"rev": "HEAD"' in page and '"rev": "half"' in page and "half_results_figures_biovid_level-forest.png" in page
+    )
 
 
 def test_later_repros_run_only_what_changed(clone):
@@ -184,7 +188,11 @@ def test_later_repros_run_only_what_changed(clone):
     clone.edit(lambda params: params["runtime"].update(workers=1))
     assert clone.repro() == set()
 
+    clone.edit(lambda params: params["missing"].update(gaps=[0.2]))
+    assert clone.repro() == ENDS | {f"masks@{task}" for task in TASKS}
+
     clone.edit(make_small)
+    clone.edit(lambda params: params["missing"].update(gaps=[0.1, 0.3, 0.5]))
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.9))
     clone.repro()
     assert (clone.folder / "results" / "leaderboard.csv").read_bytes() == clone.board
