@@ -70,7 +70,7 @@ def load(suite: Suite, there: bool) -> tuple[list[dict], list[Path]]:
             try:
                 found += records.load(stage.RECORDS, [task], names).values()
             except ValueError as error:
-                raise stage.Failure(f"{error}. Run `dvc repro evaluate@{task}` again.") from None
+                raise stage.Failure(str(error)) from None
     return found, absent
 
 

@@ -145,9 +145,9 @@ class Project:
         student(folder / "results" / "models", "kd", task=TASK)
 
     def write(self, method: str, value: float) -> None:
-        (self.records / f"{method}.json").write_text(
-            json.dumps(record(method, value) | {"task": TASK, "version": records.VERSION})
-        )
+        whole = dict.fromkeys((*records.COMMON, *records.OWN)) | record(method, value)
+        about = {"task": TASK, "version": records.VERSION}
+        (self.records / f"{method}.json").write_text(json.dumps(whole | about))
 
     def train(self, lines: str) -> None:
         """Let a model that is in training write lines."""
