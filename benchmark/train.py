@@ -13,6 +13,8 @@ from benchmark.params import Training
 from benchmark.progress import progress
 from benchmark.seeds import generator
 
+SLOPE = "gradient_"  # before a modality, the name of a curve
+
 
 class Replica(NamedTuple):
     """One training run of a cell; the cell is (task, method)."""
@@ -121,17 +123,9 @@ def fit(
     best_epoch, best_score = np.zeros(len(modules), int), np.full(len(modules), -np.inf)
     diverged, history = np.zeros(len(modules), int), []
     for epoch in progress(range(1, training.epochs + 1), training.epochs, title):
-        totals: dict[str, Tensor] = {}
-        norms: dict[str, Tensor] = {}
-        for step in range((epoch - 1) * training.steps, epoch * training.steps):
-            terms = vmap(one)(parameters, buffers, draw(step))
-            sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
-            for modality, parts in branches.items():
-                norms[modality] = norms.get(modality, 0.0) + gradient_norm(parts)
-            optimiser.step()
-            for term, raw in terms.items():
-                totals[term] = totals.get(term, 0.0) + raw.detach()
-        curves = {term: (total / training.steps).cpu().numpy() for term, total in totals.items()}
+        steps = range((epoch - 1) * training.steps, epoch * training.steps)
+        means = descend(lambda step: vmap(one)(parameters, buffers, draw(step)), steps, weights, branches, optimiser)
+        curves = {name: values for name, values in means.items() if not name.startswith(SLOPE)}
         diverged[(diverged == 0) & ~(finite(learnt) & np.isfinite(list(curves.values())).all(0))] = epoch
         score = np.where(diverged == 0, judge(run), np.nan)
         better = np.isfinite(score) & (score > best_score)
@@ -139,13 +133,32 @@ def fit(
         for name, tensor in parameters.items():
             best[name][torch.from_numpy(better)] = tensor.detach()[torch.from_numpy(better)]
         history.append(curves)
-        slopes = {f"gradient_{name}": (total / training.steps).cpu().numpy() for name, total in norms.items()}
-        on_epoch(epoch, curves | slopes | {"validation": score})
+        on_epoch(epoch, means | {"validation": score})
     for tensor in best.values():
         tensor[torch.from_numpy(best_epoch == 0)] = torch.nan
     best |= {name: tensor.detach() for name, tensor in buffers.items()}
     raw = {term: np.stack([curves[term] for curves in history]) for term in history[0]}
     return Fitted(best, best_epoch, np.where(np.isfinite(best_score), best_score, np.nan), diverged, raw)
+
+
+def descend(
+    say: Callable[[int], dict[str, Tensor]],
+    steps: range,
+    weights: dict[str, float],
+    branches: dict[str, list[list[Tensor]]],
+    optimiser: AdamW,
+) -> dict[str, np.ndarray]:
+    """Take steps; mean over them of each raw term, and of the gradient norms of each modality: name -> (replicas,)."""
+    totals: dict[str, Tensor] = {}
+    for step in steps:
+        terms = say(step)
+        sum(weights[term] * raw for term, raw in terms.items()).sum().backward()
+        found = {term: raw.detach() for term, raw in terms.items()}
+        found |= {SLOPE + modality: gradient_norm(parts) for modality, parts in branches.items()}
+        optimiser.step()
+        for name, values in found.items():
+            totals[name] = totals.get(name, 0.0) + values
+    return {name: (total / len(steps)).cpu().numpy() for name, total in totals.items()}
 
 
 def by_modality(parameters: dict[str, Tensor]) -> dict[str, list[list[Tensor]]]:
