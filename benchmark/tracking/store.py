@@ -102,6 +102,8 @@ def reason(error: Exception) -> str:
     text = str(error)
     known = {
         "Connection refused": "nothing answers there",
+        "Connection reset": "it broke the connection off",
+        "closed connection": "it broke the connection off",
         "Name or service not known": "there is no such host",
         "timed out": "it does not answer in time",
         "No module named 'psycopg": "this Python has no driver for it; say postgresql+psycopg2:// and install psycopg2",
