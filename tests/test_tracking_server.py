@@ -187,7 +187,7 @@ def test_a_server_is_mirrored_to_and_caught_up_with_after_it_was_down(server, pr
     project.write("kd", 0.9)
     project.train("3,0,0,kd,1\n")
     server.kill()
-    with pytest.raises(store.Unreachable, match="nothing answers there|it broke the connection off"):
+    with pytest.raises(store.Unreachable, match=r"nothing answers there|it broke the connection off"):
         watcher.update()  # at once: a connection from before may still be known
     failed = project.track_alone()
     sentence, advice = failed.stderr.strip().splitlines()
