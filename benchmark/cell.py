@@ -39,8 +39,11 @@ class Cell:
         """Numbers of the replicas as a column: values[own, rows] takes each replica's own rows (replicas, B)."""
         return torch.arange(len(self.replicas), device=self.device)[:, None]
 
-    def masks(self, condition: str) -> Tensor:
-        """What each replica's draw of a condition keeps: (replicas, N, modalities) bool. Seeds take draws in turn."""
+    def masks(self, condition: str) -> Tensor | None:
+        """What each replica's draw of a condition keeps: (replicas, N, modalities) bool; None for the condition `none`.
+        Seeds take draws in turn."""
+        if condition == "none":
+            return None
         drawn = torch.from_numpy(self.table.masks[condition]).to(self.device)
         return drawn[[self.turn(replica, len(drawn)) for replica in self.replicas]]
 

@@ -1,21 +1,19 @@
 """Trained replicas on disk: safetensors and a JSON card that says what they are."""
 
 import json
-import os
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmark.files import write_json
+from benchmark.files import replacing, write_json
 
 
 def save(folder: Path, state: dict[str, Tensor], card: dict) -> None:
     """Write weights.safetensors and card.json; a half-written file never carries the final name."""
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    save_file(tensors, folder / "weights.tmp")
-    os.replace(folder / "weights.tmp", folder / "weights.safetensors")
+    with replacing(folder / "weights.safetensors") as partial:
+        save_file(tensors, partial)
     write_json(folder / "card.json", card)
 
 

@@ -130,6 +130,13 @@ def permutation(metric: str, kind: str, method: np.ndarray, baseline: np.ndarray
     return float(np.mean(~smaller))
 
 
+def of_pooled(test: Test, metric: str, kind: str, method: np.ndarray, baseline: np.ndarray, draws: int) -> float | None:
+    """p of the pooled difference beside what `paired` said of the same models: that p itself where it was permuted."""
+    if test.p is None or test.name != RANKS:
+        return test.p
+    return permutation(metric, kind, method, baseline, draws)
+
+
 @cache
 def swaps(people: int, draws: int) -> np.ndarray:
     """Whose statistics change places, as 0 and 1: every way there is, or nobody and then `draws` random ways.

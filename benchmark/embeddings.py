@@ -1,6 +1,5 @@
 """Embeddings of some test clips: what the report draws of the geometry of teacher, students and T-Nets."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from benchmark import missing, teacher, tnet
 from benchmark.cell import Cell
+from benchmark.files import replacing
 from benchmark.models import Network
 
 MOST = 200  # clips
@@ -56,7 +56,5 @@ def about(cell: Cell, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 def save(path: Path, arrays: dict[str, np.ndarray | Tensor]) -> None:
     """One npz under a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.tmp.npz")
-    np.savez_compressed(partial, **arrays)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        np.savez_compressed(partial, **arrays)

@@ -15,8 +15,6 @@ from benchmark.missing import Condition
 from benchmark.models import Network
 from benchmark.params import Method, Missing, planned
 
-KEYS = ["fold", "seed", "clip_id", "subject_id", "condition"]
-
 
 class Scene(NamedTuple):
     """A condition, as it meets the clips of a task."""
@@ -28,8 +26,7 @@ class Scene(NamedTuple):
 
 def subsets(cell: Cell) -> list[Scene]:
     """Every subset of the modalities."""
-    options = Missing(rates=[0.5], unequal=[0.1, 0.5], gaps=[])
-    return [Scene(own) for own in missing.listed(cell.task, options) if own.protocol == "subset"]
+    return [Scene(own) for own in missing.subsets(cell.task)]
 
 
 def scenes(cell: Cell, folder: Path, options: Missing, degraded: dict) -> list[Scene]:
@@ -94,10 +91,10 @@ def predict(cell: Cell, networks: list[Network], scenes: list[Scene] | None = No
 
     scenes: every subset of the modalities unless given.
 
-    A row per clip (and target): KEYS, seen, target, truth, prediction (class index or value), and for classes the
-    probability of each, p0, p1, ... Where nothing of a clip is visible to a network, a subset has no row, and under
-    every other condition the answer is what training told without input: the share of each class, or the mean. A
-    condition that shows a network nothing of any clip has no rows.
+    A row per clip (and target): fold, seed, clip_id, subject_id, condition, seen, target, truth, prediction (class
+    index or value), and for classes the probability of each, p0, p1, ... Where nothing of a clip is visible to a
+    network, a subset has no row, and under every other condition the answer is what training told without input: the
+    share of each class, or the mean. A condition that shows a network nothing of any clip has no rows.
     """
     scenes = scenes or subsets(cell)
     names, parts = [scene.condition.name for scene in scenes], []

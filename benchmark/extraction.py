@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.files import is_pointer, write_json
+from benchmark.files import is_pointer, replacing, write_json
 from benchmark.types import Modality, Source, Unusable
 
 
@@ -99,9 +99,8 @@ def extract_subject(job: Job) -> Counts:
     for (recording_id, listed), clips in job.clips.groupby(["recording_id", "path"], sort=False, dropna=False):
         rows |= extract_recording(job, recording_id, listed, clips)
     values, reasons = zip(*(rows[clip_id] for clip_id in job.clips.clip_id), strict=True)
-    partial = job.shard.with_name(f".{job.shard.stem}.tmp.npz")
-    np.savez(partial, header=wanted, features=np.stack(values), reason=np.array(reasons, str))
-    os.replace(partial, job.shard)
+    with replacing(job.shard) as partial:
+        np.savez(partial, header=wanted, features=np.stack(values), reason=np.array(reasons, str))
     return Counts(len(rows), sum(map(bool, reasons)), len(rows))
 
 
@@ -185,8 +184,8 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) ->
     rows = list(zip(clips.subject_id, taken, strict=True))
     features = np.stack([parts[subject]["features"][number] for subject, number in rows])
     reasons = [str(parts[subject]["reason"][number]) for subject, number in rows]
-    np.save(folder / "features.tmp.npy", features)
-    os.replace(folder / "features.tmp.npy", folder / "features.npy")
+    with replacing(folder / "features.npy") as partial:
+        np.save(partial, features)
     index = pd.DataFrame({"clip_id": clips.clip_id, "present": [not reason for reason in reasons], "reason": reasons})
     index.to_parquet(folder / "index.parquet", index=False)
     extractor = plugins.load("features", modality.kind)

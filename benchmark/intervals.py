@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark import plugins
-from benchmark.stats import metrics, pooled
+from benchmark.stats import pooled
 
 Statistic = Callable[[list[np.ndarray]], np.ndarray]  # of tables summed over subjects, (..., seeds, *) each -> (...)
 
 LEAST = 3  # subjects from which there is an interval
+UNDEFINED = "undefined: truth or prediction has no spread"
 EQUAL = 1e-10  # scores this close are equal: sums of moments are rounded
 
 
@@ -95,7 +96,7 @@ def unbounded(value: np.ndarray, without: np.ndarray) -> Interval | None:
     """What is said in place of an interval over subjects that cannot be had."""
     people = len(without)
     if not np.isfinite(value):
-        return Interval(None, reason="undefined: truth or prediction has no spread")
+        return Interval(None, reason=UNDEFINED)
     if people < LEAST:
         return Interval(float(value), reason=f"no interval from {people} subject{'s' * (people > 1)}")
     if not np.isfinite(without).all():
@@ -147,11 +148,6 @@ def over_seeds(statistic: Statistic, tables: list[np.ndarray]) -> Spread:
     return Spread(variance, np.full(variance.shape, seeds - 1.0))
 
 
-def scores(kind: str, table: np.ndarray, confidence: float) -> dict[str, Interval]:
-    """Every metric of one method under one condition, with its interval. table (subjects, seeds, *)."""
-    return {metric: of_metric(metric, kind, table, confidence) for metric in metrics(kind)}
-
-
 def of_metric(metric: str, kind: str, table: np.ndarray, confidence: float) -> Interval:
     """A metric pooled per seed, mean over seeds; its interval ends where the metric's own range does."""
     found = interval(lambda sums: pooled(metric, kind, sums[0]), [table], confidence)
@@ -159,6 +155,12 @@ def of_metric(metric: str, kind: str, table: np.ndarray, confidence: float) -> I
         return found
     least, most = plugins.load("metrics", metric).RANGE
     return found._replace(low=max(found.low, least), high=min(found.high, most))
+
+
+def alone(metric: str, kind: str, table: np.ndarray) -> Interval:
+    """The same without an interval."""
+    value = float(pooled(metric, kind, table.sum(0)))
+    return Interval(value) if np.isfinite(value) else Interval(None, reason=UNDEFINED)
 
 
 def lead(metric: str, kind: str) -> Statistic:

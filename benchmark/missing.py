@@ -22,6 +22,7 @@ from benchmark.seeds import generator
 if TYPE_CHECKING:  # report and track need the names of conditions, but not torch
     from torch import Tensor
 
+MASKS = ("random", "wild", "equal", "unequal")  # protocols that hide modalities clip by clip
 ATTEMPTS = 24  # draws until a clip keeps a modality
 
 
@@ -52,12 +53,19 @@ def alias(condition: tuple[str, ...], prevalent: tuple[str, ...], privileged: tu
     return f"no_{absent[0]}" if len(absent) == 1 else f"only_{'_'.join(condition)}"
 
 
+def subsets(task: Task) -> list[Condition]:
+    """Every non-empty subset of a task's modalities, largest first."""
+    roles = tuple(task.prevalent), tuple(task.privileged)
+    every = conditions((*roles[0], *roles[1])).items()
+    return [Condition(name, alias(kept, *roles), "subset", None, kept) for name, kept in every]
+
+
 def listed(task: Task, options: Missing, degradations=()) -> list[Condition]:
     """Every condition of a task, in the order of the tables. Where one modality has to be kept, a rate beyond the
     largest that can be had is that largest one."""
     roles = tuple(task.prevalent), tuple(task.privileged)
     every = (*roles[0], *roles[1])
-    found = [Condition(n, alias(kept, *roles), "subset", None, kept) for n, kept in conditions(every).items()]
+    found = subsets(task)
     for protocol, visible in (("random", every), ("wild", roles[0])):
         largest = round(1 - 1 / len(visible), 2)
         rates = sorted({min(rate, largest) for rate in options.rates} - {0.0})

@@ -146,6 +146,15 @@ def divergence(
     return value
 
 
+def anchored_plan(teacher: Tensor, student: Tensor, k: int = 30, epsilon: float = 0.01) -> Tensor:
+    """Plan (n, n) of mass 1 between the anchored structures of embeddings (n, D) and (n, E): anchors, shift and cost as
+    losses/kdot.py has them by default."""
+    truth, guess = shift(cosine_structure(teacher), "affine"), shift(cosine_structure(student), "affine")
+    chosen = choose_anchors(truth, k, "dissimilar")
+    cost = half_squared_distances(truth.gather(-1, chosen), guess.gather(-1, chosen))
+    return potentials(cost, epsilon, largest=2.0 * chosen.shape[-1], iterations=50)[2]
+
+
 def matched_costs(teacher: Tensor, student: Tensor, chosen: Tensor) -> Tensor:
     """Costs that compare row i and row j on the anchors of row i only: sum_a (T_ia - S_ja)^2 / 2. (B, B)."""
     kept = torch.zeros_like(teacher).scatter(-1, chosen, 1.0)

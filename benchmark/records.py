@@ -15,20 +15,11 @@ VERSION = 2
 TEACHERS = ("teacher", "teacher_hallucinated")  # have records beside the methods of the suite
 CONTROLS = ("availability",)
 GEOMETRY = ("cka", "frobenius", "true_pairs")  # the measures of geometry.py
+# of all records of a task
 COMMON = (
-    "task",
-    "dataset",
-    "provenance",
-    "definition",
-    "headline",
-    "data",
-    "extractors",
-    "evaluation",
-    "missing",
-    "versions",
-    "identity",
-    "training",
-)  # fmt: skip  of all records of a task
+    "task", "dataset", "provenance", "definition", "headline", "data", "extractors", "evaluation", "missing",
+    "versions", "identity", "training",
+)  # fmt: skip
 OWN = ("method", "status", "conditions", "replicas", "left_out", "options", "device")
 PACKAGES = (
     "torch",

@@ -10,6 +10,8 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
+from benchmark.types import SLOPE
+
 Value = dict[str, float | str | None]  # value, and the reason where there is none
 
 EXPLAINED = {
@@ -34,15 +36,18 @@ def unknown(reason: str) -> Value:
     return {"value": None, "reason": reason}
 
 
-def curve(conditions: dict[str, dict], metric: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
-    """(rates, scores) of a protocol, from rate 0 on: there nothing is hidden, or for wild what is privileged."""
+def points(conditions: dict[str, dict], protocol: str) -> list[tuple[float, str]]:
+    """(rate, name) of the conditions of a protocol, from rate 0 on: there nothing is hidden, or for wild what is
+    privileged."""
     start = {"random": "all", "wild": "privileged_absent"}[protocol]
-    points = []
-    for entry in conditions.values():
-        if entry["alias"] == start or entry["protocol"] == protocol:
-            points.append((entry["rate"] or 0.0, value_of(entry, metric)))
-    rates, scores = np.array(sorted(points), float).T.reshape(2, -1)
-    return rates, scores
+    found = conditions.items()
+    return sorted((e["rate"] or 0.0, name) for name, e in found if e["alias"] == start or e["protocol"] == protocol)
+
+
+def curve(conditions: dict[str, dict], metric: str, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """(rates, scores) of a protocol."""
+    found = points(conditions, protocol)
+    return np.array([rate for rate, _ in found]), np.array([value_of(conditions[n], metric) for _, n in found])
 
 
 def value_of(entry: dict, metric: str) -> float:
@@ -115,10 +120,10 @@ def shapley(gains: dict[tuple, float], modality: str, modalities: tuple[str, ...
 
 def learning_index(curves: pd.DataFrame | None) -> Value:
     """How unevenly the modules of the modalities learn. curves: epoch, fold, seed, term, value, as saved in training,
-    where gradient_<modality> is the mean gradient norm of the modules of a modality."""
+    where SLOPE and a modality name the mean gradient norm of the modules of a modality."""
     if curves is None:
         return unknown("nothing was trained")
-    norms = curves[curves.term.str.startswith("gradient_")]
+    norms = curves[curves.term.str.startswith(SLOPE)]
     if norms.term.nunique() < 2:
         return unknown("the modules of one modality alone learn")
     wide = norms.pivot(index=["fold", "seed", "epoch"], columns="term", values="value")

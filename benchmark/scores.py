@@ -72,20 +72,13 @@ def conditions(
         entry |= {"clips": found.clips[own.name], "answered": found.answered[own.name]}
         entry["scores"] = {}
         for metric in stats.metrics(task.kind):
-            whole = metric == headline or own.protocol == "subset"
-            if whole:
+            if metric == headline or own.protocol == "subset":
                 scored = intervals.of_metric(metric, task.kind, table, options.confidence)
             else:
-                scored = value_alone(metric, task.kind, table)
+                scored = intervals.alone(metric, task.kind, table)
             entry["scores"][metric] = scored._asdict()
         said[own.name] = entry
     return said
-
-
-def value_alone(metric: str, kind: str, table: np.ndarray) -> intervals.Interval:
-    """A metric of one model under one condition, pooled per seed, mean over seeds, without an interval."""
-    value = finite(stats.pooled(metric, kind, table.sum(0)))
-    return intervals.Interval(value, reason="undefined: truth or prediction has no spread" if value is None else None)
 
 
 def replicas(task: Task, found: Tables, listed: list[missing.Condition], card: dict) -> list[dict]:
@@ -189,7 +182,7 @@ def difference(task: Task, own: Tables, baseline: Tables, fold: dict[str, int], 
         "reason": value.reason or test.reason,
         "p": test.p,
         "p_holm": None,
-        "p_pooled": comparison.permutation(metric, kind, *pair, options.resamples) if test.p is not None else None,
+        "p_pooled": comparison.of_pooled(test, metric, kind, *pair, options.resamples),
         "test": test.name,
         "direction": test.direction,
         "effect": test.effect,

@@ -38,11 +38,12 @@ def inputs(cell: Cell, method: Method) -> tuple[str, ...]:
 
 def networks(cell: Cell, method: Method, hallucinators: list[Hallucinator] | None) -> list[Network]:
     """Untrained students, one per replica; same weights and batches for every method."""
-    names, nothing = inputs(cell, method), [None] * len(cell.replicas)
-    kept = cell.masks(method.missing) if method.missing != "none" else nothing
+    names, kept, own = inputs(cell, method), cell.masks(method.missing), hallucinators or [None] * len(cell.replicas)
     return [
-        cell.network("student", number, names, own, hallucinator=module, absent=method.absent)
-        for number, (own, module) in enumerate(zip(kept, hallucinators or nothing, strict=True))
+        cell.network(
+            "student", number, names, None if kept is None else kept[number], hallucinator=module, absent=method.absent
+        )
+        for number, module in enumerate(own)
     ]
 
 
@@ -71,11 +72,11 @@ def dropped(cell: Cell, share: float, size: int) -> Tensor:
 
 def available(cell: Cell, method: Method) -> dict[str, float]:
     """Share of the training clips, mean over replicas, in which a student of the method could see each modality."""
-    found = {}
-    kept = cell.masks(method.missing).cpu().numpy() if method.missing != "none" else None
+    found, kept = {}, cell.masks(method.missing)
     for place, name in enumerate(inputs(cell, method)):
-        there = cell.table.visible[name].cpu().numpy()
-        shown = [there[rows] & (kept is None or kept[number, rows, place]) for number, rows in enumerate(cell.train)]
+        there = cell.table.visible[name].expand(len(cell.replicas), -1)
+        there = (there if kept is None else there & kept[..., place]).cpu().numpy()
+        shown = [there[number, rows] for number, rows in enumerate(cell.train)]
         shared = 1 - method.dropout if name in cell.task.privileged else 1.0
         found[name] = float(np.mean([own.mean() for own in shown])) * shared
     return found
@@ -99,7 +100,7 @@ def fit(
     truth, names, orders = labels(cell, method), inputs(cell, method), cell.orders()
     mix = mixing.mixer(cell, method.mix, teachers, given["z"]) if method.mix != "none" else None
     hidden = dropped(cell, method.dropout, orders.shape[-1]) if method.dropout else None
-    kept = cell.masks(method.missing) if method.missing != "none" else None
+    kept = cell.masks(method.missing)
 
     def draw(step: int) -> dict:
         rows = orders[:, step]

@@ -12,8 +12,7 @@ from torch.optim.adamw import adamw
 from benchmark.params import Training
 from benchmark.progress import progress
 from benchmark.seeds import generator
-
-SLOPE = "gradient_"  # before a modality, the name of a curve
+from benchmark.types import SLOPE
 
 
 class Replica(NamedTuple):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+SLOPE = "gradient_"  # before a modality: the curve of the gradient norms of its modules, beside those of loss terms
+
 
 class Unusable(Exception):
     """A recording that cannot be used. Its text is the reason written to failures.csv."""

@@ -20,6 +20,8 @@ def main(dataset: str) -> None:
     params = stage.params()
     entry, folder = stage.planned("datasets", dataset), stage.DEGRADED / dataset
     names = params.suite.degradations
+    clips = pd.read_parquet(stage.PREPARED / dataset / "clips.parquet")
+    root = Path(json.loads((stage.PREPARED / dataset / "source.json").read_text())["root"])
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(folder.iterdir()):
         if path.is_dir() and path.name not in names:
@@ -32,7 +34,7 @@ def main(dataset: str) -> None:
             if path.name not in chosen:
                 shutil.rmtree(path)
         todo = {own: degradation.Degrading(name, dataset, own, getattr(options, kind)) for own, kind in chosen.items()}
-        made[name] = {own: extract(todo[own], folder / name / own, entry, params) for own in todo}
+        made[name] = {own: extract(todo[own], clips, root, folder / name / own, entry, params) for own in todo}
         if not made[name]:
             print(f"{dataset} {name}: none of its modalities is of a kind that {name} changes")
     write_json(folder / "degradations.json", made)
@@ -40,15 +42,13 @@ def main(dataset: str) -> None:
         print(f"{dataset}: suite.degradations is empty, nothing to do")
 
 
-def extract(change: degradation.Degrading, folder: Path, entry: dict, params) -> dict:
+def extract(change: degradation.Degrading, clips: pd.DataFrame, root: Path, folder: Path, entry: dict, params) -> dict:
     """Features of one modality in one degradation; returns how many clips have them, and why others have none.
 
     Recordings that a degradation makes unusable are its outcome: no share of them is too large.
     """
     section, kind = params.features, entry["modalities"][change.modality][0]
     modality = Modality(kind, tuple(entry["modalities"][change.modality][1]))
-    clips = pd.read_parquet(stage.PREPARED / change.dataset / "clips.parquet")
-    root = Path(json.loads((stage.PREPARED / change.dataset / "source.json").read_text())["root"])
     jobs = features.jobs(change.modality, modality, clips, root, folder, entry, section)
     jobs = [job._replace(change=change) for job in jobs]
     title = f"{change.dataset} {change.modality} {change.name}"

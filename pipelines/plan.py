@@ -146,8 +146,7 @@ def check_task(name: str, params: Params, datasets: dict[str, dict]) -> None:
 
 def check_masks(task: Task, params: Params) -> None:
     """The masks that methods ask for in training must be ones that the task's modalities can have."""
-    protocols = ("random", "wild", "equal", "unequal")
-    masks = [own.name for own in missing.listed(task, params.missing) if own.protocol in protocols]
+    masks = [own.name for own in missing.listed(task, params.missing) if own.protocol in missing.MASKS]
     for method in params.suite.methods:
         wanted = (params.methods | task.methods)[method].missing
         known("condition", wanted, ("none", *masks), f"methods.{method}.missing")

@@ -257,7 +257,7 @@ def test_an_interval_is_over_people_and_not_over_folds():
     widths, values = [], []
     for who in (people, rng.permutation(people)):
         table = stats.by_subject(clips, who, np.zeros(600, int))
-        found = intervals.scores("classification", table, confidence=0.95)["accuracy"]
+        found = intervals.of_metric("accuracy", "classification", table, confidence=0.95)
         widths.append(found.high - found.low)
         values.append(found.value)
     assert values[0] == pytest.approx(values[1]) == right.mean() and widths[0] > 1.5 * widths[1]

@@ -50,7 +50,7 @@ def test_of_a_mean_whose_values_stand_out_it_has_the_degrees_of_freedom_of_their
 
 def test_the_value_is_the_mean_over_seeds_of_pooled_scores():
     tables = table(0.7)
-    found = intervals.scores("classification", tables, 0.95)["accuracy"]
+    found = intervals.of_metric("accuracy", "classification", tables, 0.95)
     pooled = [np.trace(tables[:, seed].sum(0)) / tables[:, seed].sum() for seed in range(2)]
     assert found.value == pytest.approx(np.mean(pooled))
     assert found.low < found.value < found.high and found.reason is None
@@ -190,10 +190,14 @@ def test_too_few_subjects_and_no_spread_are_reasons_not_numbers():
     for subjects, told in ((1, "no interval from 1 subject"), (2, "no interval from 2 subjects")):
         found = intervals.of_metric("accuracy", "classification", table(0.7, subjects), 0.95)
         assert found.value is not None and found.low is None and found.reason == told
-        assert {own.reason for own in intervals.scores("classification", table(0.7, subjects), 0.95).values()} == {told}
+        every = [
+            intervals.of_metric(m, "classification", table(0.7, subjects), 0.95)
+            for m in stats.metrics("classification")
+        ]
+        assert {own.reason for own in every} == {told}
     constant = np.zeros((5, 1, 3, 3))
     constant[..., 0, 0] = 4
-    found = intervals.scores("ordinal", constant, 0.95)
+    found = {name: intervals.of_metric(name, "ordinal", constant, 0.95) for name in stats.metrics("ordinal")}
     assert found["kappa"].value is None and found["kappa"].reason.startswith("undefined")
     assert found["accuracy"].value == 1 and "the same without any" in found["accuracy"].reason
     alone = constant.copy()

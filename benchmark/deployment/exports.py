@@ -8,7 +8,6 @@ metadata of the file. A clip with nothing visible gets an answer that means noth
 
 import json
 import logging
-import os
 import warnings
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from benchmark import inputs
 from benchmark.deployment import students
 from benchmark.deployment.students import Answer, Student
+from benchmark.files import replacing
 from benchmark.types import Refused
 
 TOLERANCE = 1e-5
@@ -50,16 +50,12 @@ def export(student: Student, path: Path) -> float:
     onnx, runtime = libraries()
     model = ensemble(onnx, student)
     onnx.checker.check_model(model)
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
+    with replacing(path) as partial:
         onnx.save_model(model, partial)
         session = runtime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
         found = difference(student, session)
         if not found <= TOLERANCE:
             raise Refused(f"the graph differs from torch by {found:.1e}, {TOLERANCE:g} is allowed: no file is kept")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return found
 
 

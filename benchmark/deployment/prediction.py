@@ -1,7 +1,6 @@
 """What a trained student says of recordings: a row per clip, with its times and what could be seen."""
 
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from benchmark import executor, extraction, inputs, plugins, schema
 from benchmark.deployment import recordings, students
 from benchmark.deployment.recordings import Recording
 from benchmark.deployment.students import Student
+from benchmark.files import replacing
 from benchmark.types import Refused
 
 SHOWN = 40  # rows on the terminal
@@ -126,11 +126,10 @@ def table(student: Student, found: list[Clip]) -> pd.DataFrame:
     predicted class; for values <target> and <target>_spread. Empty where nothing could be seen.
     """
     encoder = student.card["training"]["encoder"]
-    shape = inputs.pool if encoder == "pooled" else inputs.unfold
     x, visible = {}, {}
     for modality, recipe in student.card["features"].items():
         packed = np.stack([own.x[modality] for own in found])
-        x[modality] = torch.from_numpy(shape(packed, len(recipe["segment"])))
+        x[modality] = inputs.shaped(packed, len(recipe["segment"]), encoder)
         visible[modality] = torch.tensor([not own.reasons[modality] for own in found])
     mean, spread = (values.double().numpy() for values in students.answer(student, x, visible))
     usable = np.array([any(not own.reasons[name] for name in student.takes) for own in found])
@@ -188,9 +187,8 @@ def predict(
 
 def write(rows: pd.DataFrame, path: Path) -> None:
     """The table as CSV, under a temporary name until it is whole."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    rows.round(6).to_csv(unfinished, index=False)
-    os.replace(unfinished, path)
+    with replacing(path) as partial:
+        rows.round(6).to_csv(partial, index=False)
 
 
 def shown(rows: pd.DataFrame, path: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from benchmark.files import replacing
 from benchmark.types import Unusable
 
 CORES = ("numpy.core", "numpy._core")  # before and since numpy 2
@@ -172,10 +173,8 @@ def _type(name: str, *ignored) -> Type:
 
 def write(path: Path, content: dict) -> None:
     """A pickle of dicts, text and arrays that appears under its name only when complete."""
-    partial = path.with_name(f".{path.name}.tmp")
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         file.writelines((pickle.PROTO, b"\x02", *_operations(content), pickle.STOP))
-    os.replace(partial, path)
 
 
 def _operations(content: dict | str | np.ndarray) -> Iterator[bytes]:

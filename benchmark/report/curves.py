@@ -5,6 +5,7 @@ import pandas as pd
 
 from benchmark.report import style
 from benchmark.report.leaderboard import missing_curve, scored, title
+from benchmark.types import SLOPE
 
 PROTOCOLS = {"random": "all modalities, at random", "wild": "prevalent ones at random, privileged absent"}
 
@@ -96,7 +97,7 @@ def training(records: list[dict], curves: dict[str, pd.DataFrame]) -> style.Draw
 
 def losses(table: pd.DataFrame) -> pd.DataFrame:
     """Without the gradient norms, of which the learning index is made."""
-    return table[~table.term.str.startswith("gradient_")]
+    return table[~table.term.str.startswith(SLOPE)]
 
 
 def draw_term(axes, rows: pd.DataFrame, look: dict) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from benchmark.report.tables import Cell, Table
+from benchmark.report.tables import Cell, Table, spanning
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -61,7 +61,7 @@ def latex(table: Table, caption: str) -> str:
 
 def set_row(row: list[Cell]) -> list[str]:
     cells = [f"\\textbf{{{escaped(cell.text)}}}" if cell.strong else escaped(cell.text) for cell in row]
-    if len(row) > 2 and row[1].why and not any(cell.text for cell in row[2:]):
+    if spanning(row):
         return [cells[0], f"\\multicolumn{{{len(row) - 1}}}{{l}}{{{cells[1]}}}"]
     return cells
 

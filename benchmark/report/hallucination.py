@@ -5,15 +5,14 @@ import numpy as np
 from benchmark.report import style
 from benchmark.report.leaderboard import scored, title
 
-VARIANTS = ("random", "mse", "mmd", "cosine")
-
 
 def draw(records: list[dict], found: dict[str, np.ndarray] | str) -> style.Drawn:
     """Correlation of real and hallucinated embeddings by feature, and both in the plane of the real ones."""
     shown = style.Drawn("hallucination", "What the T-Nets hallucinate")
     if isinstance(found, str):
         return shown._replace(reason=found)
-    names = [name for name in VARIANTS if f"tokens/{name}" in found]
+    tokens = [name.removeprefix("tokens/") for name in found if name.startswith("tokens/")]
+    names = [name for name in tokens if name != "real"]
     there = found["there"].astype(bool) if "there" in found else np.zeros((0, 0), bool)
     usable = [q for q in range(there.shape[1]) if there[:, q].sum() >= 3]
     if not names or not usable or not scored(records):

@@ -5,7 +5,7 @@ import numpy as np
 
 from benchmark.records import CONTROLS
 from benchmark.report import style
-from benchmark.report.leaderboard import better, condition_names, score_of, scored, title
+from benchmark.report.leaderboard import better, condition_names, entry_of, score_of, scored, title
 
 
 def draw(records: list[dict]) -> style.Drawn:
@@ -27,7 +27,7 @@ def draw(records: list[dict]) -> style.Drawn:
             range(len(own)), [record["method"] for record in own], rotation=40, ha="left", rotation_mode="anchor"
         )
         axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=2)
-        protocols = [protocol_of(own, name) for name in names]
+        protocols = [entry_of(own, name)["protocol"] for name in names]
         for row in np.flatnonzero(np.array(protocols[1:]) != np.array(protocols[:-1])):
             axes.axhline(row + 0.5, color="black", linewidth=1.2)
     reading = (
@@ -54,13 +54,9 @@ def paint(axes, values: np.ndarray, higher: bool) -> None:
             axes.add_patch(cell)
 
 
-def protocol_of(records: list[dict], name: str) -> str:
-    return next(record["conditions"][name]["protocol"] for record in records if name in record["conditions"])
-
-
 def label(records: list[dict], name: str) -> str:
     """How a condition is named beside its row."""
-    entry = next(record["conditions"][name] for record in records if name in record["conditions"])
+    entry = entry_of(records, name)
     if entry["protocol"] == "subset":
         return f"sees {name}"
     words = name.replace("_", " ")

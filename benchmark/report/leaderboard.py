@@ -4,6 +4,7 @@ import pandas as pd
 
 from benchmark import plugins
 from benchmark.records import compared
+from benchmark.robustness import points
 from benchmark.splits import leaky
 
 COLUMNS = (
@@ -89,6 +90,11 @@ def condition_names(records: list[dict]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record["conditions"]))
 
 
+def entry_of(records: list[dict], condition: str) -> dict:
+    """What the first of the records that has a condition says of it."""
+    return next(record["conditions"][condition] for record in records if condition in record["conditions"])
+
+
 def score_of(record: dict, condition: str, metric: str | None = None) -> dict:
     """A score under a condition, the headline metric unless another is named; always with value and reason."""
     entry = record["conditions"].get(condition, {"reason": "not among the conditions of this model"})
@@ -98,11 +104,8 @@ def score_of(record: dict, condition: str, metric: str | None = None) -> dict:
 
 def missing_curve(record: dict, protocol: str) -> list[tuple[float, dict]]:
     """(rate, headline score) of the random or the wild protocol, from nothing more hidden upwards."""
-    start = {"random": "all", "wild": "privileged_absent"}[protocol]
-    entries = record["conditions"].items()
-    found = [(0.0, score_of(record, name)) for name, entry in entries if entry["alias"] == start]
-    found += [(e["rate"], score_of(record, n)) for n, e in entries if e["protocol"] == protocol]
-    return sorted(((rate, score) for rate, score in found if score["value"] is not None), key=lambda pair: pair[0])
+    found = [(rate, score_of(record, name)) for rate, name in points(record["conditions"], protocol)]
+    return [(rate, score) for rate, score in found if score["value"] is not None]
 
 
 def named(record: dict) -> str:

@@ -51,6 +51,7 @@ def html(
     options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
     environment.filters |= {"marked": marked, "footnotes": footnotes}
+    environment.tests["spanning"] = tables.spanning
     tasks = [section(task, own, figures.get(task, [])) for task, own in by_task(records).items()]
     return environment.get_template("page.html").render(
         overview=summary.overview(by_task(records)),

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.grid import Level, numeric
 from benchmark.params import Study
 from benchmark.report.studies import compared
-from benchmark.report.style import COLOURS
+from benchmark.report.style import COLOURS, save
 
 WIDTH = 3  # panels in a row
 REFERENCE = "kd"  # drawn as a line where the study has it
@@ -83,11 +83,7 @@ def figure(
         f"{confidence:.0%} t intervals over {number} populations",
         fontsize=11,
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    # no date, version or random name in the files: equal results give equal bytes
-    figure.savefig(folder / f"{name}_grid.png", dpi=120, metadata={"Software": None})
-    with plt.rc_context({"svg.hashsalt": name}):
-        figure.savefig(folder / f"{name}_grid.svg", metadata={"Date": None, "Creator": None})
+    save(figure, folder, f"{name}_grid")
     plt.close(figure)
 
 

@@ -115,16 +115,13 @@ def carriers(records: list[dict]) -> list[str]:
     return [r["method"] for r in records if r["method"] == "prevalent_only"] + matched[:3]
 
 
-def plan_between(teacher: np.ndarray, student: np.ndarray, k: int = 30, epsilon: float = 0.01) -> np.ndarray:
-    """Plan (n, n) of mass 1 between two anchored structures, as the term `kdot` has them. teacher, student (n, D)."""
+def plan_between(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
+    """Plan (n, n) of mass 1 between two anchored structures. teacher, student (n, D)."""
     import torch  # 1.3 s that only this figure needs
 
     from benchmark import ot
 
-    truth, guess = (1 + ot.cosine_structure(torch.from_numpy(z.astype(np.float64))) for z in (teacher, student))
-    chosen = ot.choose_anchors(truth, k, "dissimilar")
-    cost = ot.half_squared_distances(truth.gather(-1, chosen), guess.gather(-1, chosen))
-    return ot.potentials(cost, epsilon, largest=2.0 * chosen.shape[-1], iterations=50)[2].numpy()
+    return ot.anchored_plan(*(torch.from_numpy(z.astype(np.float64)) for z in (teacher, student))).numpy()
 
 
 def told(plan: np.ndarray, target: np.ndarray, record: dict) -> str:

@@ -12,7 +12,7 @@ from benchmark.params import Study
 from benchmark.power import ASKED, quantile
 from benchmark.records import GEOMETRY
 from benchmark.report.leaderboard import shown_condition
-from benchmark.report.style import COLOURS
+from benchmark.report.style import COLOURS, save
 
 
 def row(record: dict) -> dict:
@@ -101,6 +101,5 @@ def figure(name: str, study: Study, results: dict, path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"SYNTHETIC recordings: study {name} of {study.task}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    save(figure, path.parent, path.stem)
     plt.close(figure)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from benchmark.records import CONTROLS, GEOMETRY
 from benchmark.report.leaderboard import (
     condition_names,
+    entry_of,
     missing_curve,
     named,
     p_text,
@@ -23,6 +24,11 @@ class Cell(NamedTuple):
     text: str
     strong: bool = False
     why: str | None = None
+
+
+def spanning(row: list[Cell]) -> bool:
+    """Whether a row says one thing, in its second cell, in the place of all its values."""
+    return len(row) > 2 and bool(row[1].why) and not any(cell.text for cell in row[2:])
 
 
 class Table(NamedTuple):
@@ -135,10 +141,6 @@ def subsets(records: list[dict]) -> Table:
     ok = [record for record in scored(records) if record["method"] not in CONTROLS]
     names = [n for n in condition_names(ok) if entry_of(ok, n)["protocol"] == "subset"]
     return by_condition(ok, "subsets", "When only these modalities are visible", names, with_interval)
-
-
-def entry_of(records: list[dict], name: str) -> dict:
-    return next(record["conditions"][name] for record in records if name in record["conditions"])
 
 
 def by_condition(records: list[dict], name: str, heading: str, conditions: list[str], words) -> Table:

@@ -23,8 +23,7 @@ def limits(
 
     stacked = np.stack(tables)
     people, tails = stacked.shape[1], np.array([1 - confidence, 1 + confidence]) / 2
-    times = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(float)
-    sums = (times @ stacked.reshape(len(tables), people, -1)).reshape(len(tables), resamples, *stacked.shape[2:])
+    times, sums = drawn(stacked, resamples, rng)
     whole = stacked.sum(1)
     value, found = float(statistic(whole)), statistic(sums)
     without = statistic(whole[:, None] - stacked)
@@ -42,6 +41,13 @@ def limits(
     return {method: (float(low), float(high)) for method, (low, high) in zip(METHODS, ends, strict=True)}
 
 
+def drawn(stacked: np.ndarray, resamples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """How often each resample has a subject (resamples, subjects), and its sums (tables, resamples, seeds, *)."""
+    count, people = stacked.shape[:2]
+    times = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(float)
+    return times, (times @ stacked.reshape(count, people, -1)).reshape(count, resamples, *stacked.shape[2:])
+
+
 def pigeonhole(
     statistic: Callable[[np.ndarray], np.ndarray],
     tables: list[np.ndarray],
@@ -51,9 +57,7 @@ def pigeonhole(
 ) -> tuple[float, float]:
     """Percentile interval over subjects and seeds, both drawn again, as `limits` takes them (Owen 2007)."""
     stacked = np.stack(tables)
-    people, seeds = stacked.shape[1:3]
-    times = rng.multinomial(people, np.full(people, 1 / people), resamples).astype(float)
-    sums = (times @ stacked.reshape(len(tables), people, -1)).reshape(len(tables), resamples, *stacked.shape[2:])
+    seeds, (_, sums) = stacked.shape[2], drawn(stacked, resamples, rng)
     run = rng.integers(0, seeds, (resamples, seeds))
     found = statistic(sums[:, np.arange(resamples)[:, None], run])
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
