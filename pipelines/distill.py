@@ -16,13 +16,13 @@ def main(task: str, method: str) -> None:
     wanted = planned(entry)
     masks = inputs.masks(spec, stage.INPUTS / task, Missing(**entry["masks"])) if "masks" in entry else None
     device = train.device(params.runtime.device)
-    cell = cells.load(task, spec, params.training, stage.INPUTS / task, device, masks)
+    cell = cells.load(task, spec, stage.training(), stage.INPUTS / task, device, masks)
     models, folder = stage.MODELS / task, stage.MODELS / task / method
 
     given = targets.load(cell, models / "targets", wanted.teacher)
     imagined = tnet.load_hallucinators(cell, models, wanted.tnet)
     teachers = checkpoints.load(models / "teacher")[0] if wanted.mix != "none" else None
-    tried = tuning.candidates(params.tuning.weights, wanted.terms)
+    tried = tuning.candidates(stage.planned("tuning")["weights"], wanted.terms)
     if len(tried) > 1:
         print(f"{task} {method}: {len(tried)} weights are tried, {len(tried)} times the training of one", flush=True)
     about = {"method": entry} | inputs.about(stage.INPUTS / task, student.inputs(cell, wanted))

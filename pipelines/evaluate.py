@@ -18,7 +18,7 @@ from pipelines import stage
 def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     device, masks = train.device(params.runtime.device), inputs.load_masks(stage.MASKS / f"{task}.npz")
-    cell = cells.load(task, spec, params.training, stage.INPUTS / task, device, masks)
+    cell = cells.load(task, spec, stage.training(), stage.INPUTS / task, device, masks)
     for folder in (stage.PREDICTIONS / task, stage.RECORDS / task):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

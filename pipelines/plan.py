@@ -1,5 +1,7 @@
 """plan: params.yaml -> one file per dataset, task and method, so that a cell depends on its own entries only.
 
+Training and tuning, which all cells share, are files too: DVC parses params.yaml once for each stage that names it.
+
 Checks every name and option in the file first, so that a mistake anywhere stops the run before anything is computed.
 """
 
@@ -21,6 +23,8 @@ def main() -> None:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
     for part, entry in validation(params, methods).items():
         write_json(stage.PLAN / "validation" / f"{part}.json", entry)
+    write_json(stage.PLAN / "training.json", params.training.model_dump())
+    write_json(stage.PLAN / "tuning.json", params.tuning.model_dump())
     for name in params.suite.tasks:
         task = params.tasks[name]
         digest = plugins.digest("metrics", stats.headline(task))

@@ -46,6 +46,11 @@ def task_of(name: str) -> choices.Task:
     return choices.Task.model_validate({key: value for key, value in planned("tasks", name).items() if key != "digest"})
 
 
+def training() -> choices.Training:
+    """How every network is trained, as planned."""
+    return choices.Training.model_validate(planned("training"))
+
+
 def run(main: Callable) -> None:
     """Run a stage from the command line; what a user can mend is one sentence, not a traceback."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")

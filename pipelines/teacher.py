@@ -9,7 +9,7 @@ from pipelines import stage
 
 def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
-    cell = cells.load(task, spec, params.training, stage.INPUTS / task, train.device(params.runtime.device), None)
+    cell = cells.load(task, spec, stage.training(), stage.INPUTS / task, train.device(params.runtime.device), None)
     folder = stage.MODELS / task
     (folder / "targets").mkdir(parents=True, exist_ok=True)
 

@@ -45,6 +45,8 @@ def folder(tmp_path_factory):
         params["validation"]["methods"] = ["prevalent_only"]
         params["evaluation"]["resamples"], params["missing"] = 100, MASKS.model_dump()
         Path("params.yaml").write_text(yaml.safe_dump(params))
+        for name in ("training", "tuning"):
+            write_json(stage.PLAN / f"{name}.json", params[name])
         task = small_cell().task
         write_json(stage.PLAN / "tasks" / "made_up.json", task.model_dump(exclude={"methods"}) | {"digest": "x"})
         for name, method in METHODS.items():
