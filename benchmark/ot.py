@@ -6,7 +6,9 @@ and 9 B^2 floats of memory.
 """
 
 import math
+from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,17 +36,38 @@ def choose_anchors(structure: Tensor, k: int, rule: str) -> Tensor:
     """
     size = structure.shape[-1]
     k = size - 1 if rule == "all" else min(k, size - 1)
-    itself = torch.eye(size, dtype=torch.bool, device=structure.device)
-    if rule in ("dissimilar", "all"):
-        return structure.masked_fill(itself, math.inf).topk(k, largest=False).indices
-    if rule == "similar":
-        return structure.masked_fill(itself, -math.inf).topk(k).indices
+    if rule in ("dissimilar", "all", "similar"):
+        if on_processor(structure):
+            from benchmark.native import Anchors  # loads a compiler
+
+            return Anchors.apply(structure, k, rule == "similar")
+        return plain_anchors(structure, k, rule == "similar")
     if rule == "shared":
         return torch.arange(k, device=structure.device).expand(size, k)
     if rule == "random":
-        noise = torch.from_numpy(generator("random anchors", size).random((size, size))).to(structure.device)
-        return noise.masked_fill(itself, math.inf).argsort(dim=-1)[..., :k]
+        return random_anchors(size, structure.device)[:, :k]
     raise ValueError(f"anchors: {rule!r} is not one of {', '.join(ANCHORS)}")
+
+
+def plain_anchors(structure: Tensor, k: int, largest: bool) -> Tensor:
+    """Columns of the k smallest, or largest, entries of each row but the row itself, in their order; of equal ones the
+    first columns. structure (B, B) -> (B, k)."""
+    itself = torch.eye(structure.shape[-1], dtype=torch.bool, device=structure.device)
+    order = (-structure if largest else structure).masked_fill(itself, math.inf)
+    return order.sort(dim=-1, stable=True).indices[..., :k]
+
+
+@cache
+def random_anchors(size: int, device: torch.device) -> Tensor:
+    """All other positions of each position in a random order that is always the same: (size, size - 1)."""
+    noise = generator("random anchors", size).random((size, size))
+    np.fill_diagonal(noise, np.inf)
+    return torch.from_numpy(noise.argsort(axis=-1, kind="stable")[:, :-1]).to(device)
+
+
+def on_processor(*tensors: Tensor) -> bool:
+    """Whether the compiled versions can take tensors: single precision, not on a GPU."""
+    return all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
 
 
 def shift(structure: Tensor, rule: str) -> Tensor:
@@ -146,6 +169,29 @@ def divergence(
     return value
 
 
+def between_points(
+    x: Tensor, y: Tensor, epsilon: float, largest: float, iterations: int = 8, debias: bool = True
+) -> Tensor:
+    """`divergence` of points x (n, k), which get no gradient, and y (m, k) by their `half_squared_distances`, scalar.
+
+    On a processor in single precision a compiled version takes its place.
+    """
+    if on_processor(x, y):
+        from benchmark.native import Divergence  # loads a compiler
+
+        return Divergence.apply(x.detach(), y, schedule(epsilon, largest, iterations), debias)[0]
+    return plain_divergence(x, y, epsilon, largest, iterations, debias)
+
+
+def plain_divergence(
+    x: Tensor, y: Tensor, epsilon: float, largest: float, iterations: int = 8, debias: bool = True
+) -> Tensor:
+    """`between_points` as it is written down; what the compiled version is held to."""
+    pairs = (x.detach(), y), (x.detach(), x.detach()), (y, y)
+    costs = (half_squared_distances(a, b) for a, b in pairs)
+    return divergence(*costs, epsilon, largest, iterations, debias)
+
+
 def anchored_plan(teacher: Tensor, student: Tensor, k: int = 30, epsilon: float = 0.01) -> Tensor:
     """Plan (n, n) of mass 1 between the anchored structures of embeddings (n, D) and (n, E): anchors, shift and cost as
     losses/kdot.py has them by default."""
@@ -183,12 +229,11 @@ def structure_loss(
     chosen = choose_anchors(truth, k, anchors)
     truth, guess = shift(truth, shift_rule), shift(guess, shift_rule)
     largest = 2.0 * chosen.shape[-1]  # two similarities differ by at most 2
-    pairs = (truth, guess), (truth, truth), (guess, guess)
     if coupling == "index_aware":
+        pairs = (truth, guess), (truth, truth), (guess, guess)
         costs = [matched_costs(a, b, chosen) for a, b in pairs]
         return divergence(*costs, epsilon, largest, iterations, debias, symmetric=False)
-    kept = [(a.gather(-1, chosen), b.gather(-1, chosen)) for a, b in pairs]
+    x, y = truth.gather(-1, chosen), guess.gather(-1, chosen)
     if coupling == "identity":
-        x, y = kept[0]
         return (x - y).square().sum(-1).mean(-1) / 2
-    return divergence(*(half_squared_distances(a, b) for a, b in kept), epsilon, largest, iterations, debias)
+    return between_points(x, y, epsilon, largest, iterations, debias)

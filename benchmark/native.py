@@ -1,0 +1,253 @@
+"""Anchors, and the Sinkhorn divergence between two clouds of points, compiled for the processor.
+
+What ot.plain_anchors and ot.plain_divergence say, reading memory once a step. numba brings its own compiler, so none has to be installed;
+the first call after an installation takes some seconds, later processes load what was compiled.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from llvmlite import ir
+from numba import float32, int32, int64, njit
+from numba.extending import intrinsic
+from torch import Tensor
+
+EXACT = {"contract", "reassoc", "nsz", "arcp"}  # sums in any order, but NaN and infinity stay what they are
+SINGLE = np.float32
+LOWEST = SINGLE(-60.0)  # e^-60 carries no mass
+LAST = np.iinfo(np.int64).max
+LOG2E = SINGLE(math.log2(math.e))
+# 2^r for 0 <= r < 1, to 2e-7
+P5, P4, P3, P2, P1, P0 = map(SINGLE, (1.8775767e-3, 8.9893397e-3, 5.5826318e-2, 2.4015361e-1, 6.9315308e-1, 1.0))
+
+
+@intrinsic
+def from_bits(context, bits):
+    """The float32 that has the bits of an int32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return float32(int32), generate
+
+
+@intrinsic
+def to_bits(context, value):
+    """The bits of a float32, as an int32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return int32(float32), generate
+
+
+@njit(inline="always", fastmath=EXACT)
+def exponential(x):
+    """e^x of a float32, written so that the compiler takes eight at a time."""
+    power = max(x, LOWEST) * LOG2E
+    whole = np.floor(power)
+    r = power - whole
+    fraction = ((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0
+    return fraction * from_bits(int32((int32(whole) + int32(127)) << int32(23)))
+
+
+@njit(inline="always", fastmath=EXACT)
+def rebuild(row, cost, f, g, level):
+    """One row of the kernel from the potentials; its sum."""
+    total, inverse = SINGLE(0), SINGLE(1) / level
+    for j in range(len(cost)):
+        value = exponential((f + g[j] - cost[j]) * inverse)
+        row[j] = value
+        total += value
+    return total
+
+
+@njit(inline="always", fastmath=EXACT)
+def product(row, vector):
+    total = SINGLE(0)
+    for j in range(len(row)):
+        total += row[j] * vector[j]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=EXACT)
+def distances(products, x, y):
+    """Half squared distances in the place of inner products (n, m); x (n,), y (m,): half squared norms."""
+    for i in range(len(x)):
+        for j in range(len(y)):
+            products[i, j] = max(x[i] + y[j] - products[i, j], SINGLE(0))
+
+
+@njit(nogil=True, cache=True, fastmath=EXACT)
+def balanced(cost, kernel, levels, steps, f, g, u, v):
+    """Sinkhorn between two clouds: potentials f, g and factors u, v of the last kernel, all in place. Each step reads
+    the kernel once: a row gives its factor and adds to the sums of the columns while it is at hand."""
+    n, m = cost.shape
+    sums = np.empty(m, SINGLE)
+    for number in range(len(levels)):
+        level = levels[number]
+        for step in range(steps[number]):
+            sums[:] = SINGLE(0)
+            for i in range(n):
+                row = kernel[i]
+                total = rebuild(row, cost[i], f[i], g, level) if step == 0 else product(row, v)
+                u[i] = SINGLE(m) / total
+                for j in range(m):
+                    sums[j] += u[i] * row[j]
+            for j in range(m):
+                v[j] = SINGLE(n) / sums[j]
+        for i in range(n):
+            f[i] += level * SINGLE(math.log(u[i]))
+        for j in range(m):
+            g[j] += level * SINGLE(math.log(v[j]))
+
+
+@njit(nogil=True, cache=True, fastmath=EXACT)
+def averaged(cost, kernel, levels, steps, f, u):
+    """Sinkhorn of a cloud with itself, whose potentials are one: the averaged update settles in a few steps."""
+    n = len(cost)
+    new = np.empty(n, SINGLE)
+    for number in range(len(levels)):
+        level = levels[number]
+        for step in range(steps[number]):
+            for i in range(n):
+                first = step == 0
+                total = rebuild(kernel[i], cost[i], f[i], f, level) if first else product(kernel[i], u)
+                new[i] = np.sqrt((SINGLE(1) if first else u[i]) * SINGLE(n) / total)
+            u[:] = new
+        for i in range(n):
+            f[i] += level * SINGLE(math.log(u[i]))
+
+
+@njit(nogil=True, cache=True, fastmath=EXACT)
+def spread(kernel, u, v):
+    """The plan, of mass one, in the place of its kernel."""
+    n, m = kernel.shape
+    for i in range(n):
+        own = u[i] / SINGLE(n * m)
+        for j in range(m):
+            kernel[i, j] *= own * v[j]
+
+
+def solve(products, x, y, symmetric: bool, levels, steps, plan) -> float:
+    """Transport cost of one problem between uniform masses; the plan is written. products (n, m) become costs; x (n,)
+    and y (m,): half squared norms."""
+    distances(products, x, y)
+    f, u = np.zeros(len(x), SINGLE), np.ones(len(x), SINGLE)
+    if symmetric:
+        averaged(products, plan, levels, steps, f, u)
+        g, v = f, u
+    else:
+        g, v = np.zeros(len(y), SINGLE), np.ones(len(y), SINGLE)
+        balanced(products, plan, levels, steps, f, g, u, v)
+    spread(plan, u, v)
+    return f.mean() + g.mean()
+
+
+def transports(clouds: list[tuple[Tensor, Tensor, bool]], levels: list[tuple[float, int]]) -> list[tuple]:
+    """Costs (R,) and plans (R, n, m) between pairs of clouds (R, n, k) and (R, m, k), and whether they are the same one.
+
+    As many threads as torch may use take the problems in turn; their number changes no bit.
+    """
+    regularisers, steps = (np.array(part) for part in zip(*levels, strict=True))
+    jobs, plans = [], []
+    for x, y, symmetric in clouds:
+        products = x @ y.transpose(-1, -2)
+        plans.append(torch.empty_like(products))
+        arrays = (part.numpy() for part in (products, half_norms(x), half_norms(y), plans[-1]))
+        for own, left, right, plan in zip(*arrays, strict=True):
+            jobs.append((own, left, right, symmetric, regularisers.astype(SINGLE), steps, plan))
+    threads = min(torch.get_num_threads(), len(jobs))
+    if threads == 1:
+        values = [solve(*job) for job in jobs]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            values = list(pool.map(lambda job: solve(*job), jobs))
+    return list(zip(torch.tensor(np.array(values, SINGLE)).reshape(len(clouds), -1), plans, strict=True))
+
+
+def half_norms(points: Tensor) -> Tensor:
+    return points.square().sum(-1) / 2
+
+
+def batched(points: Tensor, place: int | None, size: int) -> Tensor:
+    """A tensor of a vmapped function with its batch in front."""
+    return points.expand(size, *points.shape) if place is None else points.movedim(place, 0)
+
+
+class Divergence(torch.autograd.Function):
+    """ot.plain_divergence of x (..., n, k), which stays where it is, and y (..., m, k), with its gradient to y.
+
+    The gradient of the cost of a plan P is sum_i P_ij (y_j - x_i), as the optimal potentials do not move to first order.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor, levels: list[tuple[float, int]], debias: bool):
+        many = math.prod(x.shape[:-2])
+        fixed, moved = x.reshape(many, *x.shape[-2:]), y.reshape(many, *y.shape[-2:])
+        clouds = [(fixed, moved, False)]
+        if debias:
+            clouds += [(moved, moved, True), (fixed, fixed, True)]
+        (value, plan), *selves = transports(clouds, levels)
+        slope = moved / moved.shape[-2] - plan.transpose(-1, -2) @ fixed  # the last step made the columns' masses exact
+        if debias:
+            (own, plan), (other, _) = selves
+            value = value - (own + other) / 2
+            slope = slope - plan.sum(-1, keepdim=True) * moved + plan @ moved
+        return value.reshape(x.shape[:-2]), slope.reshape(y.shape)
+
+    @staticmethod
+    def setup_context(context, inputs, output):
+        context.save_for_backward(output[1])
+        context.mark_non_differentiable(output[1])
+
+    @staticmethod
+    def backward(context, gradient, _):
+        (slope,) = context.saved_tensors
+        return None, gradient[..., None, None] * slope, None, None
+
+    @staticmethod
+    def vmap(info, places, x, y, levels, debias):
+        x, y = (batched(points, place, info.batch_size) for points, place in zip((x, y), places, strict=False))
+        return Divergence.apply(x, y, levels, debias), (0, 0)
+
+
+@njit(nogil=True, cache=True)
+def sortable(values, sign, keys):
+    """Each value (rows, columns) with its column as one integer, in the order of sign * value; the diagonal last."""
+    for i in range(len(values)):
+        for j in range(values.shape[1]):
+            bits = to_bits(sign * values[i, j] + SINGLE(0))  # of minus zero it makes zero
+            keys[i, j] = (int64(bits ^ 0x7FFFFFFF if bits < 0 else bits) << 32) | j
+        keys[i, i] = LAST
+
+
+class Anchors(torch.autograd.Function):
+    """ot.plain_anchors: the columns of the k smallest, or largest, similarities (..., B, B) of each row but the row
+    itself, in their order; of equal ones the first columns. Sorting integers is what numpy does fastest."""
+
+    @staticmethod
+    def forward(structure: Tensor, k: int, largest: bool):
+        rows = structure.contiguous().numpy()
+        keys = np.empty(rows.shape, np.int64)
+        for place in np.ndindex(rows.shape[:-2]):
+            sortable(rows[place], SINGLE(-1 if largest else 1), keys[place])
+        if 0 < k < rows.shape[-1]:
+            keys.partition(k - 1, axis=-1)
+        chosen = np.ascontiguousarray(keys[..., :k])
+        chosen.sort(axis=-1)
+        return torch.from_numpy(chosen & 0xFFFFFFFF)
+
+    @staticmethod
+    def setup_context(context, inputs, output):
+        context.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(context, gradient):
+        return None, None, None
+
+    @staticmethod
+    def vmap(info, places, structure, k, largest):
+        return Anchors.apply(batched(structure, places[0], info.batch_size), k, largest), 0
