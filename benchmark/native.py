@@ -1,7 +1,7 @@
 """Anchors, and the Sinkhorn divergence between two clouds of points, compiled for the processor.
 
-What ot.plain_anchors and ot.plain_divergence say, reading memory once a step. numba brings its own compiler, so none has to be installed;
-the first call after an installation takes some seconds, later processes load what was compiled.
+What ot.plain_anchors and ot.plain_divergence say, reading memory once a step. numba brings its own compiler, so none
+has to be installed; the first call after an installation takes some seconds, later processes load what was compiled.
 """
 
 import math
@@ -72,93 +72,102 @@ def product(row, vector):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=EXACT)
-def distances(products, x, y):
-    """Half squared distances in the place of inner products (n, m); x (n,), y (m,): half squared norms."""
-    for i in range(len(x)):
-        for j in range(len(y)):
-            products[i, j] = max(x[i] + y[j] - products[i, j], SINGLE(0))
+@njit(inline="always", fastmath=EXACT)
+def relaxed(new, old):
+    """A factor moved on beyond its update, as ot.relaxed."""
+    root = np.sqrt(min(max(new / old, SINGLE(0.25)), SINGLE(4)))
+    return new * root * np.sqrt(root)
 
 
-@njit(nogil=True, cache=True, fastmath=EXACT)
-def balanced(cost, kernel, levels, steps, f, g, u, v):
+@njit(fastmath=EXACT)
+def foresee(potential, before, share):
+    """Move a potential on as it moved before, as ot.potentials does."""
+    for i in range(len(potential)):
+        change = potential[i] - before[i]
+        before[i] = potential[i]
+        potential[i] += share * change
+
+
+@njit(fastmath=EXACT)
+def balance(cost, kernel, levels, steps, shares, f, g, u, v):
     """Sinkhorn between two clouds: potentials f, g and factors u, v of the last kernel, all in place. Each step reads
     the kernel once: a row gives its factor and adds to the sums of the columns while it is at hand."""
     n, m = cost.shape
-    sums = np.empty(m, SINGLE)
+    sums, earlier_f, earlier_g = np.empty(m, SINGLE), f.copy(), g.copy()
     for number in range(len(levels)):
         level = levels[number]
+        foresee(f, earlier_f, shares[number])
+        foresee(g, earlier_g, shares[number])
         for step in range(steps[number]):
+            between = 0 < step < steps[number] - 1
             sums[:] = SINGLE(0)
             for i in range(n):
                 row = kernel[i]
                 total = rebuild(row, cost[i], f[i], g, level) if step == 0 else product(row, v)
-                u[i] = SINGLE(m) / total
+                u[i] = relaxed(SINGLE(m) / total, u[i]) if between else SINGLE(m) / total
                 for j in range(m):
                     sums[j] += u[i] * row[j]
             for j in range(m):
-                v[j] = SINGLE(n) / sums[j]
-        for i in range(n):
-            f[i] += level * SINGLE(math.log(u[i]))
-        for j in range(m):
-            g[j] += level * SINGLE(math.log(v[j]))
+                v[j] = relaxed(SINGLE(n) / sums[j], v[j]) if between else SINGLE(n) / sums[j]
+        f += level * np.log(u)
+        g += level * np.log(v)
 
 
-@njit(nogil=True, cache=True, fastmath=EXACT)
-def averaged(cost, kernel, levels, steps, f, u):
+@njit(fastmath=EXACT)
+def average(cost, kernel, levels, steps, f, u):
     """Sinkhorn of a cloud with itself, whose potentials are one: the averaged update settles in a few steps."""
     n = len(cost)
     new = np.empty(n, SINGLE)
     for number in range(len(levels)):
         level = levels[number]
-        for step in range(steps[number]):
+        for step in range((steps[number] + 1) // 2):
             for i in range(n):
                 first = step == 0
                 total = rebuild(kernel[i], cost[i], f[i], f, level) if first else product(kernel[i], u)
                 new[i] = np.sqrt((SINGLE(1) if first else u[i]) * SINGLE(n) / total)
             u[:] = new
-        for i in range(n):
-            f[i] += level * SINGLE(math.log(u[i]))
+        f += level * np.log(u)
 
 
 @njit(nogil=True, cache=True, fastmath=EXACT)
-def spread(kernel, u, v):
-    """The plan, of mass one, in the place of its kernel."""
-    n, m = kernel.shape
+def solve(products, x, y, symmetric, levels, steps, shares, plan):
+    """Transport cost of one problem between uniform masses; the plan is written. products (n, m): inner products, which
+    become costs; x (n,) and y (m,): half squared norms."""
+    n, m = products.shape
+    for i in range(n):
+        for j in range(m):
+            products[i, j] = max(x[i] + y[j] - products[i, j], SINGLE(0))
+    f, u = np.zeros(n, SINGLE), np.ones(n, SINGLE)
+    if symmetric:
+        average(products, plan, levels, steps, f, u)
+        g, v = f, u
+    else:
+        g, v = np.zeros(m, SINGLE), np.ones(m, SINGLE)
+        balance(products, plan, levels, steps, shares, f, g, u, v)
     for i in range(n):
         own = u[i] / SINGLE(n * m)
         for j in range(m):
-            kernel[i, j] *= own * v[j]
-
-
-def solve(products, x, y, symmetric: bool, levels, steps, plan) -> float:
-    """Transport cost of one problem between uniform masses; the plan is written. products (n, m) become costs; x (n,)
-    and y (m,): half squared norms."""
-    distances(products, x, y)
-    f, u = np.zeros(len(x), SINGLE), np.ones(len(x), SINGLE)
-    if symmetric:
-        averaged(products, plan, levels, steps, f, u)
-        g, v = f, u
-    else:
-        g, v = np.zeros(len(y), SINGLE), np.ones(len(y), SINGLE)
-        balanced(products, plan, levels, steps, f, g, u, v)
-    spread(plan, u, v)
-    return f.mean() + g.mean()
+            plan[i, j] *= own * v[j]
+    return f.sum() / n + g.sum() / m
 
 
 def transports(clouds: list[tuple[Tensor, Tensor, bool]], levels: list[tuple[float, int]]) -> list[tuple]:
-    """Costs (R,) and plans (R, n, m) between pairs of clouds (R, n, k) and (R, m, k), and whether they are the same one.
+    """Costs (R,) and plans (R, n, m) of pairs of clouds (R, n, k) and (R, m, k), each with whether they are one.
 
     As many threads as torch may use take the problems in turn; their number changes no bit.
     """
-    regularisers, steps = (np.array(part) for part in zip(*levels, strict=True))
-    jobs, plans = [], []
+    regularisers, steps, shares = (np.array(part) for part in zip(*levels, strict=True))
+    given = regularisers.astype(SINGLE), steps, shares.astype(SINGLE)
+    jobs, plans, norms = [], [], {}
     for x, y, symmetric in clouds:
         products = x @ y.transpose(-1, -2)
         plans.append(torch.empty_like(products))
-        arrays = (part.numpy() for part in (products, half_norms(x), half_norms(y), plans[-1]))
+        for points in (x, y):
+            if points not in norms:
+                norms[points] = (points.square().sum(-1) / 2).numpy()
+        arrays = products.numpy(), norms[x], norms[y], plans[-1].numpy()
         for own, left, right, plan in zip(*arrays, strict=True):
-            jobs.append((own, left, right, symmetric, regularisers.astype(SINGLE), steps, plan))
+            jobs.append((own, left, right, symmetric, *given, plan))
     threads = min(torch.get_num_threads(), len(jobs))
     if threads == 1:
         values = [solve(*job) for job in jobs]
@@ -166,10 +175,6 @@ def transports(clouds: list[tuple[Tensor, Tensor, bool]], levels: list[tuple[flo
         with ThreadPoolExecutor(threads) as pool:
             values = list(pool.map(lambda job: solve(*job), jobs))
     return list(zip(torch.tensor(np.array(values, SINGLE)).reshape(len(clouds), -1), plans, strict=True))
-
-
-def half_norms(points: Tensor) -> Tensor:
-    return points.square().sum(-1) / 2
 
 
 def batched(points: Tensor, place: int | None, size: int) -> Tensor:
@@ -180,7 +185,7 @@ def batched(points: Tensor, place: int | None, size: int) -> Tensor:
 class Divergence(torch.autograd.Function):
     """ot.plain_divergence of x (..., n, k), which stays where it is, and y (..., m, k), with its gradient to y.
 
-    The gradient of the cost of a plan P is sum_i P_ij (y_j - x_i), as the optimal potentials do not move to first order.
+    The gradient of the cost of a plan P is sum_i P_ij (y_j - x_i): the optimal potentials do not move to first order.
     """
 
     @staticmethod

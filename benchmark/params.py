@@ -179,6 +179,7 @@ class Training(Section):
     steps: Positive
     rate: Annotated[float, Field(gt=0)]
     decay: Annotated[float, Field(ge=0)]
+    precision: Literal["float32", "tf32", "bf16"] = "float32"  # of the layers in training; scores are always float32
 
 
 class Evaluation(Section):

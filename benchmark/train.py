@@ -1,6 +1,7 @@
 """The only training loop. It trains many replicas of one network at once, each on its own clips."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim.adamw import adamw
+from torch.utils._pytree import tree_map
 
 from benchmark.params import Training
 from benchmark.progress import progress
+from benchmark.schema import BadParams
 from benchmark.seeds import generator
 from benchmark.types import SLOPE
 
@@ -33,8 +36,34 @@ class Fitted(NamedTuple):
 
 
 def device(wanted: str) -> torch.device:
-    """auto takes a GPU where there is one; asking for one that is missing is an error of torch."""
-    return torch.device("cuda" if wanted == "auto" and torch.cuda.is_available() else wanted.replace("auto", "cpu"))
+    """auto takes a GPU where there is one; BadParams where one is asked for that torch cannot use."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise BadParams(
+            "params.yaml: runtime.device is cuda, but torch finds no GPU here; use auto or cpu, "
+            "or install a torch built for CUDA and the driver of the GPU"
+        )
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def precise(precision: str) -> Iterator[None]:
+    """How exact matrix products on a GPU are while the block runs: tf32 rounds their inputs to 10 bits."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def call(module: nn.Module, state, inputs: tuple, precision: str):
+    """What a module says of inputs with the given weights. bf16 computes its layers in that, and says it in float32."""
+    if precision != "bf16":
+        return functional_call(module, state, inputs)
+    where = next(iter(state[0].values())).device.type
+    with torch.autocast(where, torch.bfloat16):
+        said = functional_call(module, state, inputs)
+    return tree_map(lambda own: own.float() if own.is_floating_point() else own, said)
 
 
 def batch_orders(task: str, replicas: list[Replica], train: list[np.ndarray], training: Training) -> Tensor:
@@ -67,7 +96,7 @@ class AdamW:
     def __init__(self, learnt: list[Tensor], training: Training):
         self.learnt, self.training = learnt, training
         self.first, self.second = ([torch.zeros_like(tensor) for tensor in learnt] for _ in range(2))
-        self.steps = [torch.zeros((), device=tensor.device) for tensor in learnt]
+        self.steps = [torch.zeros(()) for _ in learnt]  # on the processor: AdamW reads them, a GPU would be waited for
 
     @torch.no_grad()
     def step(self) -> None:
@@ -110,20 +139,24 @@ def fit(
     optimiser, branches = AdamW(learnt, training), by_modality(parameters)
 
     def one(own: dict, fixed: dict, batch: dict) -> dict:
-        return objective(lambda *inputs: functional_call(pattern, (own, fixed), inputs), batch)
+        return objective(lambda *inputs: call(pattern, (own, fixed), inputs, training.precision), batch)
 
+    @torch.no_grad()
     def run(*inputs):
-        with torch.no_grad():
-            return vmap(lambda own, fixed, *given: functional_call(pattern, (own, fixed), given))(
-                parameters, buffers, *inputs
-            )
+        return vmap(lambda own, fixed, *given: call(pattern, (own, fixed), given, "float32"))(
+            parameters, buffers, *inputs
+        )
 
     best = {name: tensor.detach().clone() for name, tensor in parameters.items()}
     best_epoch, best_score = np.zeros(len(modules), int), np.full(len(modules), -np.inf)
     diverged, history = np.zeros(len(modules), int), []
     for epoch in progress(range(1, training.epochs + 1), training.epochs, title):
         steps = range((epoch - 1) * training.steps, epoch * training.steps)
-        means = descend(lambda step: vmap(one)(parameters, buffers, draw(step)), steps, weights, branches, optimiser)
+        with precise(training.precision):
+            means = descend(
+                lambda step: vmap(one)(parameters, buffers, draw(step)), steps, weights, branches, optimiser
+            )
+        means = {name: values.cpu().numpy() for name, values in means.items()}
         curves = {name: values for name, values in means.items() if not name.startswith(SLOPE)}
         diverged[(diverged == 0) & ~(finite(learnt) & np.isfinite(list(curves.values())).all(0))] = epoch
         score = np.where(diverged == 0, judge(run), np.nan)
@@ -146,8 +179,11 @@ def descend(
     weights: dict[str, float],
     branches: dict[str, list[list[Tensor]]],
     optimiser: AdamW,
-) -> dict[str, np.ndarray]:
-    """Take steps; mean over them of each raw term, and of the gradient norms of each modality: name -> (replicas,)."""
+) -> dict[str, Tensor]:
+    """Take steps; mean over them of each raw term, and of the gradient norms of each modality: name -> (replicas,).
+
+    Nothing in it waits for the device.
+    """
     totals: dict[str, Tensor] = {}
     for step in steps:
         terms = say(step)
@@ -157,7 +193,7 @@ def descend(
         optimiser.step()
         for name, values in found.items():
             totals[name] = totals.get(name, 0.0) + values
-    return {name: (total / len(steps)).cpu().numpy() for name, total in totals.items()}
+    return {name: total / len(steps) for name, total in totals.items()}
 
 
 def by_modality(parameters: dict[str, Tensor]) -> dict[str, list[list[Tensor]]]:

@@ -145,11 +145,11 @@ def test_a_far_target_is_reached_by_rebuilding_the_kernel():
 
 
 @pytest.mark.parametrize("steps", [8, 20])
-def test_rebuilding_the_kernel_changes_no_step(clouds, monkeypatch, steps):
+def test_rebuilding_the_kernel_changes_no_converged_value(clouds, monkeypatch, steps):
     cost = ot.half_squared_distances(*clouds)
     often = ot.transport(cost, epsilon=0.1, largest=5.0, iterations=steps)
     monkeypatch.setattr(ot, "STEPS", 100)
-    torch.testing.assert_close(often, ot.transport(cost, epsilon=0.1, largest=5.0, iterations=steps))
+    torch.testing.assert_close(often, ot.transport(cost, epsilon=0.1, largest=5.0, iterations=steps), rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("coupling", ot.COUPLINGS)
