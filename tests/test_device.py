@@ -76,7 +76,7 @@ def test_a_precision_is_chosen_by_params_alone_and_scores_stay_in_single():
 
 def test_a_gpu_that_is_not_there_is_told_in_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(BadParams, match="runtime.device is cuda, but torch finds no GPU here; use auto or cpu"):
+    with pytest.raises(BadParams, match=r"runtime\.device is cuda, but torch finds no GPU here; use auto or cpu"):
         train.device("cuda")
     assert train.device("auto") == train.device("cpu") == torch.device("cpu")
 
