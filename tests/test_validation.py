@@ -82,7 +82,7 @@ def test_a_wrong_regulariser_is_noticed(monkeypatch):
     assert len(outside(transport.peers())) == 7 and outside(transport.gaussians(200))
 
 
-def test_other_anchors_biased_transport_and_a_stale_kernel_are_noticed(monkeypatch):
+def test_other_anchors_biased_transport_and_steps_that_go_nowhere_are_noticed(monkeypatch):
     with monkeypatch.context() as patch:
         right = ot.choose_anchors
         patch.setattr(ot, "choose_anchors", lambda structure, k, rule: right(structure, k, "similar"))
@@ -95,8 +95,8 @@ def test_other_anchors_biased_transport_and_a_stale_kernel_are_noticed(monkeypat
         patch.setattr(ot, "structure_loss", lambda teacher, student, **ways: student.sum() * float("nan"))
         broken = transport.degenerate()
         assert len(outside(broken)) == 5 and json.dumps(broken, allow_nan=False)
-    monkeypatch.setattr(ot, "STEPS", 10**6)
-    assert outside(transport.closed_forms()) == {"one dimension: sorted, epsilon .01"}
+    monkeypatch.setattr(ot, "relaxed", lambda new, old: old)
+    assert "one dimension: sorted, epsilon .01" in outside(transport.closed_forms())
 
 
 def test_statistics_become_a_page_whatever_the_draws():
