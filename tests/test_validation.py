@@ -82,7 +82,7 @@ def test_a_wrong_regulariser_is_noticed(monkeypatch):
     assert len(outside(transport.peers())) == 7 and outside(transport.gaussians(200))
 
 
-def test_other_anchors_biased_transport_and_steps_that_go_nowhere_are_noticed(monkeypatch):
+def test_other_anchors_biased_transport_and_steps_for_other_kernels_are_noticed(monkeypatch):
     with monkeypatch.context() as patch:
         right = ot.choose_anchors
         patch.setattr(ot, "choose_anchors", lambda structure, k, rule: right(structure, k, "similar"))
@@ -95,7 +95,7 @@ def test_other_anchors_biased_transport_and_steps_that_go_nowhere_are_noticed(mo
         patch.setattr(ot, "structure_loss", lambda teacher, student, **ways: student.sum() * float("nan"))
         broken = transport.degenerate()
         assert len(outside(broken)) == 5 and json.dumps(broken, allow_nan=False)
-    monkeypatch.setattr(ot, "relaxed", lambda new, old: old)
+    monkeypatch.setattr(ot, "balance", ot.average)
     assert "one dimension: sorted, epsilon .01" in outside(transport.closed_forms())
 
 
