@@ -36,8 +36,8 @@ def scenes(cell: Cell, folder: Path, options: Missing, degraded: dict) -> list[S
     for condition in missing.listed(cell.task, options, degraded):
         if condition.protocol == "degraded":
             made = degraded[condition.name.removeprefix("degraded_")]
-            shaped = {name: inputs.reshaped(folder, name, packed, encoder) for name, (packed, _) in made.items()}
-            there = {name: torch.from_numpy(present) for name, (_, present) in made.items()}
+            shaped = {name: inputs.reshaped(folder, name, own, encoder) for name, own in made.items()}
+            there = {name: torch.from_numpy(own.present) for name, own in made.items()}
             replaced = {n: (v[None].to(cell.device), there[n][None].to(cell.device)) for n, v in shaped.items()}
             found.append(Scene(condition, replaced=replaced))
         elif condition.gap:
