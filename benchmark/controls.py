@@ -66,8 +66,8 @@ def recognised(cell: Cell, modality: str) -> dict:
     several = len(set(table.recording_id)) < len(table.clip_id)
     present = pd.DataFrame({"who": table.recording_id if several else table.subject_id, "clip": table.clip_id})
     present = present[table.visible[modality].cpu().numpy()].sort_values(["who", "clip"])
-    people = present.who.unique()
-    asked = people[np.linspace(0, len(people) - 1, min(MOST, len(people))).round().astype(int)]
+    everyone = present.who.unique()
+    asked = everyone[np.linspace(0, len(everyone) - 1, min(MOST, len(everyone))).round().astype(int)]
     present = present[present.who.isin(asked)]
     place, clips = present.groupby("who").cumcount(), present.groupby("who").clip.transform("size")
     later = place >= clips / 2 if several else place % 2 == 1

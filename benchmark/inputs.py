@@ -14,7 +14,6 @@ from benchmark import missing
 from benchmark.files import room, scratch, write_json
 from benchmark.params import Missing, Task
 
-
 CLIPS = 1024  # that are copied or reshaped at a time
 
 
@@ -146,8 +145,7 @@ def degraded(task: Task, folder: Path, root: Path) -> dict[str, dict[str, Listed
     made = json.loads((own / "degradations.json").read_text())
     modalities = (*task.prevalent, *task.privileged)
     return {
-        name: {part: rows_of(own / name / part, clip_ids) for part in modalities if part in made[name]}
-        for name in made
+        name: {part: rows_of(own / name / part, clip_ids) for part in modalities if part in made[name]} for name in made
     }
 
 

@@ -1,6 +1,5 @@
 """Made-up datasets of any number of clips, in the layout of data/prepared and data/features, and a task's inputs."""
 
-import json
 from pathlib import Path
 
 import numpy as np
