@@ -28,7 +28,8 @@ def dataset(root: Path, clips: int, subjects: int | None = None, widths: dict = 
         folder = root / "data" / "features" / "made_up" / name
         folder.mkdir(parents=True)
         recipe = {"segment": dict.fromkeys(map("s{}".format, range(segment)), "")}
-        recipe |= {"clip": dict.fromkeys(map("c{}".format, range(clip)), ""), "extractor": name, "versions": {}}
+        recipe |= {"clip": dict.fromkeys(map("c{}".format, range(clip)), ""), "extractor": name, "channels": []}
+        recipe |= {"version": 1, "versions": {}, "segments": SEGMENTS, "options": {}}
         write_json(folder / "names.json", recipe)
         present = write_features(folder / "features.npy", table.level.to_numpy(), segment, clip, seed=len(name))
         index = pd.DataFrame({"clip_id": table.clip_id, "present": present, "reason": ""})
