@@ -15,6 +15,8 @@ from benchmark.missing import Condition
 from benchmark.models import Network
 from benchmark.params import Method, Missing, planned
 
+MOST = 2**14  # rows that a network answers at a time: a clip under every condition is one for each
+
 
 class Scene(NamedTuple):
     """A condition, as it meets the clips of a task."""
@@ -36,8 +38,8 @@ def scenes(cell: Cell, folder: Path, options: Missing, degraded: dict) -> list[S
     for condition in missing.listed(cell.task, options, degraded):
         if condition.protocol == "degraded":
             made = degraded[condition.name.removeprefix("degraded_")]
-            shaped = {name: inputs.reshaped(folder, name, packed, encoder) for name, (packed, _) in made.items()}
-            there = {name: torch.from_numpy(present) for name, (_, present) in made.items()}
+            shaped = {name: inputs.reshaped(folder, name, own, encoder) for name, own in made.items()}
+            there = {name: torch.from_numpy(own.present) for name, own in made.items()}
             replaced = {n: (v[None].to(cell.device), there[n][None].to(cell.device)) for n, v in shaped.items()}
             found.append(Scene(condition, replaced=replaced))
         elif condition.gap:
@@ -96,30 +98,34 @@ def predict(cell: Cell, networks: list[Network], scenes: list[Scene] | None = No
     network, a subset has no row, and under every other condition the answer is what training told without input: the
     share of each class, or the mean. A condition that shows a network nothing of any clip has no rows.
     """
-    scenes = scenes or subsets(cell)
-    names, parts = [scene.condition.name for scene in scenes], []
+    scenes, parts = scenes or subsets(cell), []
     for number, (network, replica) in enumerate(zip(networks, cell.replicas, strict=True)):
-        if replica.seed in without:
-            continue
-        rows = torch.from_numpy(cell.test[number]).to(cell.device)
-        views = [view(cell, scene, number, rows, network.inputs) for scene in scenes]
-        together = {part: {name: torch.cat([own[part][name] for own in views]) for name in network.inputs}
-                    for part in ("x", "visible")}  # fmt: skip
-        said = network(**together).prediction * network.target_deviation + network.target_mean
-        seen = missing.anything(together)
-        said = torch.where(seen[:, None], said, prior(cell, number).to(said))
-        place = np.arange(len(scenes)).repeat(len(rows))
-        more = {"condition": pd.Categorical.from_codes(place, names), "seen": seen.cpu().numpy()}
-        parts.append(rows_of(cell, number, rows.repeat(len(scenes)), said, more))
-    return answered(
-        pd.concat(parts, ignore_index=True), [s.condition.name for s in scenes if s.condition.protocol == "subset"]
-    )
+        if replica.seed not in without:
+            rows = torch.from_numpy(cell.test[number]).to(cell.device)
+            parts += [answers(cell, network, number, own, scenes) for own in rows.split(max(MOST // len(scenes), 1))]
+    return answered(parts, [scene.condition.name for scene in scenes if scene.condition.protocol == "subset"])
 
 
-def answered(rows: pd.DataFrame, subsets: list[str]) -> pd.DataFrame:
+def answers(cell: Cell, network: Network, number: int, rows: Tensor, scenes: list[Scene]) -> pd.DataFrame:
+    """What one replica says of rows (B,) of the table under every condition."""
+    views = [view(cell, scene, number, rows, network.inputs) for scene in scenes]
+    together = {part: {name: torch.cat([own[part][name] for own in views]) for name in network.inputs}
+                for part in ("x", "visible")}  # fmt: skip
+    said = network(**together).prediction * network.target_deviation + network.target_mean
+    seen = missing.anything(together)
+    said = torch.where(seen[:, None], said, prior(cell, number).to(said))
+    place, names = np.arange(len(scenes)).repeat(len(rows)), [scene.condition.name for scene in scenes]
+    more = {"condition": pd.Categorical.from_codes(place, names), "seen": seen.cpu().numpy()}
+    return rows_of(cell, number, rows.repeat(len(scenes)), said, more)
+
+
+def answered(parts: list[pd.DataFrame], subsets: list[str]) -> pd.DataFrame:
     """Predictions without the clips of which a subset shows nothing, and without conditions that show nothing."""
-    shown = rows.seen.groupby(rows.condition, observed=False).transform("any").astype(bool)
-    return rows[shown & (rows.seen | ~rows.condition.isin(subsets))].reset_index(drop=True)
+    shown = set().union(*(part.condition[part.seen].unique() for part in parts))
+    for number, part in enumerate(parts):  # one at a time: they may be most of what is in memory
+        kept = part.condition.isin(shown) & (part.seen | ~part.condition.isin(subsets))
+        parts[number] = part[kept]
+    return pd.concat(parts, ignore_index=True)
 
 
 def view(cell: Cell, scene: Scene, number: int, rows: Tensor, names: tuple[str, ...]) -> dict:

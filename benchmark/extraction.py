@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.files import is_pointer, replacing, write_json
+from benchmark.files import is_pointer, replacing, room, write_json
 from benchmark.types import Modality, Source, Unusable
 
 
@@ -173,24 +173,24 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) ->
 
     options: of the extractor. names.json also tells all that is needed to extract the same from other recordings.
 
-    Shards of subjects that are no longer listed are deleted.
+    Shards of subjects that are no longer listed are deleted. Only one is in memory at a time.
     """
-    shards = {subject: folder / "shards" / shard_name(subject) for subject in clips.subject_id.unique()}
+    shards = {folder / "shards" / shard_name(who): rows for who, rows in clips.groupby("subject_id").indices.items()}
     for path in sorted((folder / "shards").iterdir()):
-        if path not in shards.values():
+        if path not in shards:
             path.unlink()
-    parts = {subject: read_shard(path) for subject, path in shards.items()}
-    taken = clips.groupby("subject_id").cumcount()
-    rows = list(zip(clips.subject_id, taken, strict=True))
-    features = np.stack([parts[subject]["features"][number] for subject, number in rows])
-    reasons = [str(parts[subject]["reason"][number]) for subject, number in rows]
+    first = read_shard(next(iter(shards)))["features"]
+    reasons = np.empty(len(clips), object)
     with replacing(folder / "features.npy") as partial:
-        np.save(partial, features)
+        features = room(partial, (len(clips), *first.shape[1:]))
+        for path, rows in shards.items():
+            shard = read_shard(path)
+            features[rows], reasons[rows] = shard["features"], shard["reason"]
     index = pd.DataFrame({"clip_id": clips.clip_id, "present": [not reason for reason in reasons], "reason": reasons})
     index.to_parquet(folder / "index.parquet", index=False)
     extractor = plugins.load("features", modality.kind)
     defined = extractor.definitions(modality.channels, options)._asdict()
     recipe = {"extractor": modality.kind, "version": extractor.VERSION, "versions": extractor.versions(options)}
-    recipe |= {"channels": list(modality.channels), "segments": features.shape[1] - 1}
+    recipe |= {"channels": list(modality.channels), "segments": first.shape[1] - 1}
     write_json(folder / "names.json", defined | recipe | {"options": options.model_dump(mode="json")})
     return index

@@ -1,6 +1,7 @@
 """What networks read: the clips of a task as tensors, gathered once from its dataset."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,8 +11,10 @@ import torch
 from torch import Tensor
 
 from benchmark import missing
-from benchmark.files import write_json
+from benchmark.files import room, scratch, write_json
 from benchmark.params import Missing, Task
+
+CLIPS = 1024  # that are copied or reshaped at a time
 
 
 class Table(NamedTuple):
@@ -34,6 +37,14 @@ class Table(NamedTuple):
         return rows.reindex(clip_ids).dropna().astype(int).to_numpy()
 
 
+class Listed(NamedTuple):
+    """Features of some clips in the table of their dataset, which is read where it is needed."""
+
+    packed: np.ndarray  # (clips of the dataset, segments + 1, features), memory-mapped
+    rows: np.ndarray  # (N,), in the order of the clips
+    present: np.ndarray  # (N,) bool
+
+
 def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataFrame:
     """Write a task's inputs to folder; returns its clips, usable or not, for splitting.
 
@@ -45,14 +56,14 @@ def gather(task: Task, prepared: Path, features: Path, folder: Path) -> pd.DataF
     if (prepared / "clean.parquet").exists():
         clean = pd.read_parquet(prepared / "clean.parquet").set_index("clip_id").loc[clips.clip_id]
         clips = clips.assign(**{f"clean_{name}": clean[name].to_numpy() for name in task.target})
-    arrays, names = {}, {}
-    for modality in (*task.prevalent, *task.privileged):
-        arrays[modality], clips[f"has_{modality}"], names[modality] = rows_of(features / modality, clips.clip_id)
+    found = {name: rows_of(features / name, clips.clip_id) for name in (*task.prevalent, *task.privileged)}
+    names = {name: json.loads((features / name / "names.json").read_text()) for name in found}
+    clips = clips.assign(**{f"has_{name}": own.present for name, own in found.items()})
     usable = clips[[f"has_{name}" for name in task.prevalent]].any(axis=1).to_numpy()
-    complete = clips[[f"has_{name}" for name in arrays]].all(axis=1).to_numpy()
+    complete = clips[[f"has_{name}" for name in found]].all(axis=1).to_numpy()
     kept = usable & complete if task.clips == "complete" else usable
-    for modality, array in arrays.items():
-        np.save(folder / f"{modality}.npy", array[kept])
+    for modality, own in found.items():
+        copy(own.packed, own.rows[kept], folder / f"{modality}.npy")
         write_json(folder / f"{modality}.json", names[modality])
     clips[kept].reset_index(drop=True).to_parquet(folder / "clips.parquet", index=False)
     source = json.loads((prepared / "source.json").read_text())
@@ -105,16 +116,27 @@ def wanted(task: Task, clips: pd.DataFrame) -> np.ndarray:
     return clips[task.target[0]].isin(task.classes).to_numpy()
 
 
-def rows_of(folder: Path, clip_ids: pd.Series) -> tuple[np.ndarray, np.ndarray, dict]:
-    """(features (N, segments + 1, features), presence (N,), names) of the given clips in the given order."""
+def rows_of(folder: Path, clip_ids: pd.Series) -> Listed:
+    """Where features of the given clips are. folder: data/features/<dataset>/<modality>."""
     index = pd.read_parquet(folder / "index.parquet")
     rows = pd.Series(np.arange(len(index)), index=index.clip_id).loc[clip_ids].to_numpy()
-    packed = np.load(folder / "features.npy", mmap_mode="r")
-    return packed[rows], index.present.to_numpy()[rows], json.loads((folder / "names.json").read_text())
+    return Listed(np.load(folder / "features.npy", mmap_mode="r"), rows, index.present.to_numpy()[rows])
 
 
-def degraded(task: Task, folder: Path, root: Path) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Per degradation and modality what `rows_of` gives of the task's clips: features and presence, packed.
+def copy(packed: np.ndarray, rows: np.ndarray, path: Path) -> None:
+    """Rows of a table in a file of their own."""
+    copied = room(path, (len(rows), *packed.shape[1:]))
+    for own in chunks(len(rows)):
+        copied[own] = packed[rows[own]]
+
+
+def chunks(clips: int) -> Iterator[slice]:
+    """The numbers from 0 to clips, CLIPS at a time; at least one part, if empty."""
+    return (slice(first, min(first + CLIPS, clips)) for first in range(0, max(clips, 1), CLIPS))
+
+
+def degraded(task: Task, folder: Path, root: Path) -> dict[str, dict[str, Listed]]:
+    """Per degradation and modality what `rows_of` gives of the task's clips.
 
     folder: data/inputs/<task>, whose clips give the order; root: data/degraded. A modality that a degradation leaves
     as it is has no entry, nor has any where it changes no modality of the task.
@@ -123,8 +145,7 @@ def degraded(task: Task, folder: Path, root: Path) -> dict[str, dict[str, tuple[
     made = json.loads((own / "degradations.json").read_text())
     modalities = (*task.prevalent, *task.privileged)
     return {
-        name: {part: rows_of(own / name / part, clip_ids)[:2] for part in modalities if part in made[name]}
-        for name in made
+        name: {part: rows_of(own / name / part, clip_ids) for part in modalities if part in made[name]} for name in made
     }
 
 
@@ -132,7 +153,7 @@ def load(task: Task, folder: Path, encoder: str) -> Table:
     """The inputs of a task as its networks read them. folder: data/inputs/<task>."""
     clips = pd.read_parquet(folder / "clips.parquet")
     modalities = (*task.prevalent, *task.privileged)
-    x = {name: shaped(*recorded(folder, name), encoder) for name in modalities}
+    x = {name: whole(folder, name, encoder) for name in modalities}
     clean, spread = ([pattern.format(name) for name in task.target] for pattern in ("clean_{}", "{}_variance"))
     return Table(
         clip_id=clips.clip_id.to_numpy(),
@@ -158,15 +179,39 @@ def shaped(packed: np.ndarray, segment: int, encoder: str) -> Tensor:
     return torch.from_numpy((pool if encoder == "pooled" else unfold)(packed, segment))
 
 
-def reshaped(folder: Path, modality: str, packed: np.ndarray, encoder: str) -> Tensor:
-    """Other packed features of a modality, as its encoder reads them."""
-    return shaped(packed, recorded(folder, modality)[1], encoder)
+def whole(folder: Path, modality: str, encoder: str) -> Tensor:
+    """A modality of all clips of a task, as its encoder reads it: (N, ...), in a file where it is large."""
+    packed, segment = recorded(folder, modality)
+    return joined((shaped(packed[own], segment, encoder) for own in chunks(len(packed))), len(packed), folder)
+
+
+def reshaped(folder: Path, modality: str, given: Listed, encoder: str) -> Tensor:
+    """Other features of a modality, as `whole` gives its own."""
+    segment, rows = recorded(folder, modality)[1], given.rows
+    parts = (shaped(given.packed[rows[own]], segment, encoder) for own in chunks(len(rows)))
+    return joined(parts, len(rows), folder)
 
 
 def gapped(folder: Path, modality: str, starts: np.ndarray, share: float, encoder: str) -> Tensor:
     """A modality with a gap in each clip, as its encoder reads it: (draws, N, ...). starts (draws, N), of segments."""
     packed, segment = recorded(folder, modality)
-    return torch.stack([shaped(missing.cut(packed, own, share), segment, encoder) for own in starts])
+    parts = (
+        shaped(missing.cut(packed[own], start[own], share), segment, encoder)
+        for start in starts
+        for own in chunks(len(packed))
+    )
+    return joined(parts, starts.size, folder).unflatten(0, starts.shape)
+
+
+def joined(parts: Iterable[Tensor], count: int, folder: Path) -> Tensor:
+    """Parts of a table one below the other, count rows together, as files.scratch holds them."""
+    found, first = None, 0
+    for part in parts:
+        if found is None:
+            found = torch.from_numpy(scratch(folder, (count, *part.shape[1:])))
+        found[first : first + len(part)] = part
+        first += len(part)
+    return found
 
 
 def targets(task: Task, labels: np.ndarray) -> Tensor:

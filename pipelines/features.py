@@ -44,14 +44,14 @@ def jobs(name, modality, clips, root, folder, entry, section) -> list[extraction
             kind=modality.kind,
             root=root,
             shard=folder / "shards" / extraction.shard_name(subject),
-            clips=columns[clips.subject_id == subject],
+            clips=own,
             layout=entry["layout"],
             dataset_options=module.Options(**entry["options"]),
             extractor_options=options,
             channels=modality.channels,
             segments=section.segments,
         )
-        for subject in sorted(clips.subject_id.unique())
+        for subject, own in columns.groupby(clips.subject_id)
     ]
 
 

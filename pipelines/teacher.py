@@ -19,6 +19,8 @@ def main(task: str) -> None:
     teachers = teacher.restore(cell, fitted.state)
 
     said = teacher.everything(cell, teachers)
+    save(cell, folder, "trained", said)
+    save(cell, folder, "untrained", teacher.everything(cell, untrained))
     checkpoints.save(folder / "tnet_random", cells.stack(tnet.networks(cell)), cells.card(cell, "tnet_random"))
     for variant in tnet.TRAINED:
         name = f"tnet_{variant}"
@@ -26,17 +28,17 @@ def main(task: str) -> None:
         checkpoints.save(folder / name, found.state, cells.card(cell, name, found))
 
     held, agreed, spoken = crossfit.fit(cell, said)
+    save(cell, folder, "crossfit", held)
+    save(cell, folder, "ensemble", agreed)
+    del held, agreed  # they may be most of what is in memory
     several = spaces.said(cell, spaces.fit(cell, said), said) | {"heldout": spoken}
-    targets = {
-        "trained": said,
-        "untrained": teacher.everything(cell, untrained),
-        "crossfit": held,
-        "ensemble": agreed,
-        "spaces": said | several,
-    }
-    for name, values in targets.items():
-        save_file(teacher.of_training(cell, values), folder / "targets" / f"{name}.safetensors")
+    save(cell, folder, "spaces", said | several)
     print(f"{task}: teachers of {len(cell.replicas)} replicas, {cells.summary(fitted)}")
+
+
+def save(cell, folder, name: str, values: dict) -> None:
+    """Targets of the training clips, as distill reads them."""
+    save_file(teacher.of_training(cell, values), folder / "targets" / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

@@ -180,11 +180,11 @@ def test_the_table_of_a_task_is_aligned_with_its_clips_and_differs_from_what_was
     task = small_task("ordinal").model_copy(update={"dataset": "biovid"})
     found = inputs.degraded(task, folder, stage.DEGRADED)
     assert set(found) == {"noisy"} and set(found["noisy"]) == {"vision", "biosignal"}
-    for modality, (features, present) in found["noisy"].items():
+    for modality, own in found["noisy"].items():
         whole = np.load(stage.DEGRADED / "biovid" / "noisy" / modality / "features.npy")
-        np.testing.assert_array_equal(features, whole[[3, 0]])
-        assert features.shape[1] == 11 and present.shape == (2,)
-    assert found["noisy"]["biosignal"][1].all()
+        np.testing.assert_array_equal(own.packed[own.rows], whole[[3, 0]])
+        assert own.packed.shape[1] == 11 and own.present.shape == (2,)
+    assert found["noisy"]["biosignal"].present.all()
 
 
 def test_without_degradations_nothing_is_read_and_nothing_is_made(project, monkeypatch):
