@@ -94,7 +94,8 @@ def client_of(runtime: Runtime, most: int) -> Iterator:
     from distributed import Client, LocalCluster
 
     if runtime.scheduler:
-        with running(runtime.scheduler) as client:
+        with reached(runtime.scheduler) as client:
+            gather(client, runtime.scheduler, os.getcwd())
             yield client
         return
     own = {"host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0, "threads_per_worker": 1}
@@ -102,23 +103,26 @@ def client_of(runtime: Runtime, most: int) -> Iterator:
         yield client
 
 
-def running(scheduler: str):
-    """A client of a running scheduler, whose workers are in the project's folder and know its code as it is now."""
+def reached(scheduler: str):
     from distributed import Client
 
     try:
-        client = Client(scheduler, timeout=PATIENCE)
+        return Client(scheduler, timeout=PATIENCE)
     except OSError:
         raise NoWorkers(
             f"runtime.scheduler: no Dask scheduler answers at {scheduler}. Start it with `dask scheduler`, or leave "
             "the line out for workers of this machine."
         ) from None
+
+
+def gather(client, scheduler: str, folder: str) -> None:
+    """Take every worker to the project's folder, with its code as it is now."""
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
         if max(client.nthreads().values()) > 1:
             raise NoWorkers(f"runtime.scheduler: a worker of {scheduler} has several threads; give it `--nthreads 1`.")
-        client.restart()  # imported before, the project's code may have been edited since
-        client.register_plugin(entering(os.getcwd()))
+        client.restart()  # imported before, the code may have been edited since
+        client.register_plugin(entering(folder))
     except TimeoutError:
         raise NoWorkers(
             f"runtime.scheduler: the Dask scheduler at {scheduler} has no worker; start some with `dask worker "
@@ -126,9 +130,8 @@ def running(scheduler: str):
         ) from None
     except FileNotFoundError:
         raise NoWorkers(
-            f"runtime.scheduler: a worker of {scheduler} has no folder {os.getcwd()}; all machines have to share it."
+            f"runtime.scheduler: a worker of {scheduler} has no folder {folder}; all machines have to share it."
         ) from None
-    return client
 
 
 def entering(folder: str):
