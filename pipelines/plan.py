@@ -23,6 +23,7 @@ def main() -> None:
     methods = {name: method_entry(method, f"methods.{name}") for name, method in params.methods.items()}
     for name in params.tasks:
         check_task(name, params, datasets)
+    shutil.rmtree(stage.PLAN, ignore_errors=True)
     for name in params.suite.datasets:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
     for part, entry in validation(params, methods).items():
