@@ -1,6 +1,7 @@
 # make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
 # make validate: what is known beforehand, found again · make power, make ablation, make formulations: studies
 # over fresh populations
+# make cells: students trained side by side, where there are more cores or machines than one
 # make bench: speed
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -11,7 +12,7 @@ export DO_NOT_TRACK := true
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: setup repro test ui data validate bench power ablation formulations lock
+.PHONY: setup repro test cells ui data validate bench power ablation formulations lock
 
 setup: .venv/ready
 
@@ -24,6 +25,9 @@ setup: .venv/ready
 
 repro: setup
 	dvc repro
+
+cells: setup # what `dvc repro` would train one after another; it goes on from there
+	python -m pipelines.cells
 
 test: setup # one thread each: two processes that both use all cores wait for each other
 	OMP_NUM_THREADS=1 pytest

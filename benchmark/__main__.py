@@ -9,7 +9,7 @@ import typer
 
 from benchmark import params, plugins, schema
 from benchmark.reading import sources
-from benchmark.types import Refused, WrongTree
+from benchmark.types import NoWorkers, Refused, WrongTree
 
 StudentFolder = Annotated[Path, typer.Option(help="results/models/<task>/<method>")]
 Fold = Annotated[int | None, typer.Option(help="only replicas of this fold; all of them are an ensemble")]
@@ -114,5 +114,5 @@ def found(name: str, source: str, folder: Path, module, options) -> list[str]:
 if __name__ == "__main__":
     try:
         app()
-    except (schema.BadParams, Refused) as error:
+    except (schema.BadParams, NoWorkers, Refused) as error:
         sys.exit(f"error: {error}")

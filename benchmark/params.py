@@ -8,13 +8,7 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from benchmark.schema import BadParams, Positive, Section, Share, check, distinct, require
-from benchmark.sections import Degradation, Study, folders
-
-
-def auto_or_positive(value: Any) -> str | int:
-    if value == "auto" or (type(value) is int and value > 0):
-        return value
-    raise ValueError("input should be 'auto' or an integer greater than 0")
+from benchmark.sections import Degradation, Runtime, Study, folders
 
 
 class Suite(Section):
@@ -24,13 +18,6 @@ class Suite(Section):
     tasks: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
     methods: Annotated[list[str], Field(min_length=1), AfterValidator(distinct)]
     degradations: Annotated[list[str], AfterValidator(distinct)] = []
-
-
-class Runtime(Section):
-    """Where it runs. Workers change no number, another device only within rounding: no stage depends on it."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: Annotated[Any, AfterValidator(auto_or_positive)] = "auto"
 
 
 class FaceShows(Section):

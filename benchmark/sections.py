@@ -1,7 +1,7 @@
-"""Sections of params.yaml that only opt-in parts read: how recordings are degraded, and studies over populations."""
+"""Sections of params.yaml that decide no result, and those that only opt-in parts read: degradations and studies."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -83,4 +83,31 @@ class Study(Section):
             if self.default not in factor.methods:
                 asked = f"default is {self.default!r}" if self.default else "default is missing"
                 raise ValueError(f"{asked}: factors.{name} departs from one of {', '.join(factor.methods)}; name it")
+        return self
+
+
+def auto_or_positive(value: Any) -> str | int:
+    if value == "auto" or (type(value) is int and value > 0):
+        return value
+    raise ValueError("input should be 'auto' or an integer greater than 0")
+
+
+def address(value: str | None) -> str | None:
+    if value is None or re.fullmatch(r"tcp://[^\s/:]+:[1-9]\d{0,4}", value):
+        return value
+    raise ValueError("the address of a Dask scheduler is needed, tcp://host:port, as in tcp://10.0.0.5:8786")
+
+
+class Runtime(Section):
+    """Where it runs. Workers change no number, another device only within rounding: no stage depends on it."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Annotated[Any, AfterValidator(auto_or_positive)] = "auto"  # of this machine
+    executor: Literal["local", "dask"] = "local"
+    scheduler: Annotated[str | None, AfterValidator(address)] = None  # of Dask; without one, workers of this machine
+
+    @model_validator(mode="after")
+    def a_scheduler_is_one_of_dask(self):
+        if self.scheduler and self.executor != "dask":
+            raise ValueError(f"scheduler is {self.scheduler!r}: only with executor: dask")
         return self

@@ -18,6 +18,10 @@ class WrongTree(Exception):
     """A folder that is not laid out as its dataset's owner distributes it."""
 
 
+class NoWorkers(Exception):
+    """The processes that work is spread over cannot be reached, or were lost; the text says what to do."""
+
+
 class Refused(Exception):
     """What was asked of a trained student cannot be done; the text says why, and what to do."""
 

@@ -52,7 +52,7 @@ def extract(change: degradation.Degrading, clips: pd.DataFrame, root: Path, fold
     jobs = features.jobs(change.modality, modality, clips, root, folder, entry, section)
     jobs = [job._replace(change=change) for job in jobs]
     title = f"{change.dataset} {change.modality} {change.name}"
-    counts = executor.spread(extraction.extract_subject, jobs, title, params.runtime.workers)
+    counts = executor.map(extraction.extract_subject, jobs, title, params.runtime)
     options = plugins.load("features", kind).Options(**section.extractors.get(kind, {}))
     index = extraction.pack(folder, clips, modality, options)
     print(f"{title}: {features.tally(counts)}")

@@ -19,7 +19,7 @@ def main(dataset: str) -> None:
     for name, (kind, channels) in entry["modalities"].items():
         modality = Modality(kind, tuple(channels))
         todo = jobs(name, modality, clips, root, folder / name, entry, section)
-        counts = executor.spread(extraction.extract_subject, todo, f"{dataset} {name}", params.runtime.workers)
+        counts = executor.map(extraction.extract_subject, todo, f"{dataset} {name}", params.runtime)
         options = plugins.load("features", kind).Options(**section.extractors.get(kind, {}))
         index = extraction.pack(folder / name, clips, modality, options)
         paths = clips[["clip_id", name]].rename(columns={name: "path"})

@@ -5,9 +5,13 @@ Training and tuning, which all cells share, are files too: DVC parses params.yam
 Checks every name and option in the file first, so that a mistake anywhere stops the run before anything is computed.
 """
 
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
 from benchmark import missing, objectives, plugins, splits, stats
 from benchmark.files import write_json
-from benchmark.params import Params, Task
+from benchmark.params import Params, Suite, Task
 from benchmark.schema import BadParams, check, nearest
 from pipelines import stage
 
@@ -19,6 +23,7 @@ def main() -> None:
     methods = {name: method_entry(method, f"methods.{name}") for name, method in params.methods.items()}
     for name in params.tasks:
         check_task(name, params, datasets)
+    shutil.rmtree(stage.PLAN, ignore_errors=True)
     for name in params.suite.datasets:
         write_json(stage.PLAN / "datasets" / f"{name}.json", datasets[name])
     for part, entry in validation(params, methods).items():
@@ -33,7 +38,24 @@ def main() -> None:
         for method in params.suite.methods:
             masks = {"masks": params.missing.model_dump()} if own[method]["missing"] != "none" else {}
             write_json(stage.PLAN / "methods" / name / f"{method}.json", own[method] | masks)
+    forget(params.suite)
     report(params)
+
+
+def forget(suite: Suite) -> None:
+    """Remove models and results that the suite no longer names; DVC's cache keeps them. Later stages depend on folders
+    as a whole, which have to be those that `dvc pull` brings to another machine."""
+    for folder in (stage.RESULTS / name for name in ("models", "predictions", "records", "embeddings", "ranks")):
+        remove(path for path in folder.glob("*") if path.stem not in suite.tasks)
+    for task in suite.tasks:
+        kept = {*suite.methods, "teacher", "targets"}
+        found = (stage.MODELS / task).glob("*")
+        remove(path for path in found if path.name not in kept and not path.name.startswith("tnet_"))
+
+
+def remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def validation(params: Params, methods: dict[str, dict]) -> dict[str, dict]:

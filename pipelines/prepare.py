@@ -21,7 +21,7 @@ def main(dataset: str) -> None:
         place.mkdir(parents=True)
     root, source = (raw, "real") if reading else (synthetic, "synthetic")
     if not reading:
-        spread = partial(executor.spread, workers=runtime.workers)
+        spread = partial(executor.map, runtime=runtime)
         population = Population(**entry["population"])
         clean = module.synthesize(root, entry["population_name"], population, options, spread)
         clean.to_parquet(folder / "clean.parquet", index=False)

@@ -27,7 +27,7 @@ def main() -> None:
     write_tables(found)
     shutil.rmtree(stage.FIGURES, ignore_errors=True)
     own = [(task, part, told[task]) for task, part in tasks.items()]
-    done = dict(zip(tasks, executor.spread(drawn, own, "figures", params.runtime.workers), strict=True))
+    done = dict(zip(tasks, executor.map(drawn, own, "figures", params.runtime), strict=True))
     figures, unread = ({task: part[at] for task, part in done.items()} for at in (0, 1))
     across = kept("all", ranks.draw(comparisons["ranks"], board.everywhere(found)))
     html = page.html(found, figures, comparisons["combined"], [across], unread)

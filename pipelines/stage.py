@@ -14,7 +14,7 @@ import typer
 
 from benchmark import params as choices
 from benchmark.schema import BadParams
-from benchmark.types import WrongTree
+from benchmark.types import NoWorkers, WrongTree
 
 PARAMS = Path("params.yaml")
 DATA = Path("data")
@@ -59,5 +59,5 @@ def run(main: Callable) -> None:
     app.command()(main)
     try:
         app(standalone_mode=False)
-    except (BadParams, WrongTree, Failure) as error:
+    except (BadParams, WrongTree, NoWorkers, Failure) as error:
         sys.exit(f"error: {error}")

@@ -1,10 +1,7 @@
 """study, beside the graph: a task on fresh populations, each in a copy of the project that DVC runs by itself."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +13,7 @@ from benchmark.progress import progress
 from benchmark.report import sensitivity, studies
 from benchmark.schema import BadParams, nearest
 from pipelines import plan, stage
+from pipelines.graph import dvc
 
 FOLDER = stage.DATA / "studies"
 PROJECT = ("benchmark", "pipelines", "dvc.yaml", "pyproject.toml")
@@ -90,14 +88,6 @@ def repro(folder: Path) -> None:
     done = dvc(folder, "repro", "evaluate")
     if done.returncode:
         raise stage.Failure(f"the population in {folder} stopped: {done.stderr[-2000:]}")
-
-
-def dvc(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    """DVC in a folder, with the python that runs this: an environment need not be activated."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "dvc", *words]
-    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def summary(folder: Path, study: Study, seed: int) -> pd.DataFrame:

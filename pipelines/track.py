@@ -39,6 +39,7 @@ def main(
         """What trains now, and everything where records are missing at the moment."""
         return bool(absent) or key.removeprefix(store.LIVE) in training
 
+    MARKER.unlink(missing_ok=True)  # until all is mirrored; DVC, which keeps it for `dvc pull`, does not remove it
     try:
         done = store.mirror(params.tracking.experiment, wanted, context(), keep)
         registered = store.register(params.tracking.experiment, wanted, done)

@@ -2,74 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
+import psutil
 import pytest
-import yaml
-
-ROOT = Path(__file__).parents[1]
-METHODS = ["prevalent_only", "kd", "pknot"]
-TASKS = {"biovid_level": "biovid", "recola_av": "recola"}  # of a clip each, and of windows
-
-
-class Clone:
-    """A copy of the project with a git history of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        listed = self.git("ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT)
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
-        (folder / "dvc.lock").unlink(missing_ok=True)
-        self.git("init", "-q")
-        self.commit("clone")
-
-    def commit(self, message: str) -> None:
-        self.git("add", "-A")
-        self.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
-
-    def git(self, *words: str, cwd: Path | None = None) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=cwd or self.folder, check=True, capture_output=True, text=True
-        ).stdout
-
-    def run(self, *words: str) -> subprocess.CompletedProcess:
-        """A command of the activated environment."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
-        return subprocess.run(words, cwd=self.folder, env=clean | {"PATH": path}, capture_output=True, text=True)
-
-    def repro(self, *words: str) -> set[str]:
-        """Stages that `dvc repro`, or another command of DVC, ran."""
-        done = self.run("dvc", *(words or ("repro",)))
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
-
-    def edit(self, change) -> None:
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        change(params)
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-    def leaderboard(self) -> list[dict]:
-        with (self.folder / "results" / "leaderboard.csv").open() as file:
-            return list(csv.DictReader(file))
-
-
-def make_small(params: dict) -> None:
-    params["suite"] |= {"datasets": list(TASKS.values()), "tasks": list(TASKS), "methods": METHODS}
-    params["populations"]["shared"] |= {"subjects": 10, "clips": 5}
-    params["populations"]["conversation"] |= {"subjects": 10, "seconds": 18}
-    params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
-    params["evaluation"]["resamples"] = 200
-    params["validation"] = {"repetitions": 2, "draws": 100, "methods": ["prevalent_only", "kd"]}
+from clones import METHODS, TASKS, Clone, make_small
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +136,70 @@ def test_later_repros_run_only_what_changed(clone):
     clone.edit(make_small)
     clone.edit(lambda params: params["missing"].update(gaps=[0.1, 0.3, 0.5]))
     clone.edit(lambda params: params["methods"]["kd"]["terms"]["kd"].update(weight=0.9))
-    clone.repro()
+    assert "track" in clone.repro(), "MLflow has to show earlier params again"
     assert (clone.folder / "results" / "leaderboard.csv").read_bytes() == clone.board
+
+
+class Elsewhere(Clone):
+    """What git clones of a project."""
+
+    def __init__(self, folder: Path, origin: Path):
+        folder.mkdir()
+        self.folder = folder
+        self.git("clone", "-q", str(origin), ".")
+
+
+def students(folder: Path) -> list[Path]:
+    """The files of the students of the suite."""
+    return [
+        path for task in TASKS for name in METHODS for path in (folder / "results" / "models" / task / name).glob("*")
+    ]
+
+
+def cells(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in students(folder)}
+
+
+def kill_a_worker(clone: Clone, killed: list[int]) -> None:
+    """Once a cell trains, kill one of the processes that Dask started there."""
+    while not any(path.name == "curves.csv" for path in students(clone.folder)):
+        time.sleep(0.05)
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        if process.info["cwd"] == str(clone.folder) and "spawn_main" in " ".join(process.info["cmdline"] or []):
+            process.kill()
+            killed.append(process.pid)
+            return
+
+
+def test_cells_trained_side_by_side_are_those_of_dvc_even_if_a_worker_is_killed(clone):
+    trained = cells(clone.folder)
+    for task in TASKS:
+        for method in METHODS:
+            shutil.rmtree(clone.folder / "results" / "models" / task / method)
+    clone.edit(lambda params: params.update(runtime={"executor": "dask", "workers": 2}))
+    killed = []
+    killer = Thread(target=kill_a_worker, args=(clone, killed), daemon=True)
+    killer.start()
+    done = clone.run(sys.executable, "-m", "pipelines.cells")
+    killer.join(10)
+    assert done.returncode == 0 and done.stdout.endswith("6 cells trained, 0 kept\n"), done.stderr[-3000:]
+    assert killed and cells(clone.folder) == trained
+    assert clone.repro() == set()
+
+
+def test_on_another_machine_a_pull_brings_everything_and_nothing_runs(clone, tmp_path):
+    clone.run("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    clone.commit("results, and where they are stored")
+    assert clone.run("dvc", "push").returncode == 0
+    other = Elsewhere(tmp_path / "other", clone.folder)
+    pulled = other.run("dvc", "pull")
+    assert pulled.returncode == 0, pulled.stderr
+    assert other.repro() == set() and other.git("status", "--porcelain") == ""
+    assert cells(other.folder) == cells(clone.folder) and other.leaderboard() == clone.leaderboard()
+
+    shown = other.run(sys.executable, "-m", "pipelines.track", "--there")
+    assert " runs written, 0 kept" in shown.stdout, shown.stderr
+    assert other.repro() == set()
 
 
 def test_a_new_loss_term_re_runs_no_cell(clone):

@@ -72,6 +72,13 @@ def test_a_misspelt_section_is_found(tmp_path, raw):
         (("training", "epochs"), "25", "training.epochs is '25': input should be a valid integer"),
         (("training", "batch"), True, "training.batch is True: input should be a valid integer"),
         (("runtime", "workers"), 0, "runtime.workers is 0: input should be 'auto' or an integer greater than 0"),
+        (("runtime", "executor"), "slurm", "runtime.executor is 'slurm': input should be 'local' or 'dask'"),
+        (
+            ("runtime",),
+            {"executor": "dask", "scheduler": "localhost:8786"},
+            "runtime.scheduler is 'localhost:8786': the address of a Dask scheduler is needed, tcp://host:port",
+        ),
+        (("runtime", "scheduler"), "tcp://10.0.0.5:8786", "scheduler is 'tcp://10.0.0.5:8786': only with executor: da"),
         (("suite", "methods"), ["prevalent_only", "kdott"], "suite.methods: there is no 'kdott'; did you mean 'kdot'?"),
         (("suite", "methods"), ["kd"], "prevalent_only is the baseline"),
         (

@@ -33,6 +33,19 @@ def planned(tmp_path, monkeypatch):
     return run
 
 
+def test_what_the_suite_no_longer_names_is_removed_and_nothing_else(planned, raw, tmp_path):
+    kept = [f"models/biovid_level/{name}/card.json" for name in ("teacher", "targets", "tnet_mse", "kd")]
+    kept += ["predictions/biovid_level/kd.parquet", "ranks/biovid_level.json", "studies/power.json"]
+    gone = ["models/biovid_level/dropped/card.json", "models/biovid_old/kd/card.json", "embeddings/biovid_old.npz"]
+    for name in (*kept, *gone):
+        (tmp_path / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "results" / name).touch()
+    planned(raw)
+    left = {path.relative_to(tmp_path / "results").as_posix() for path in (tmp_path / "results").rglob("*.*")}
+    assert {name for name in left if not name.startswith("plan/")} == set(kept)
+    assert not (tmp_path / "results" / "models" / "biovid_old").exists()
+
+
 def test_all_seven_datasets_and_every_task_can_be_planned(planned, raw):
     raw["suite"] |= {"datasets": list(raw["datasets"]), "tasks": list(raw["tasks"])}
     found = planned(raw)

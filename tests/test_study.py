@@ -15,7 +15,7 @@ from benchmark import params as choices
 from benchmark import power
 from benchmark.report import sensitivity, studies
 from benchmark.schema import BadParams
-from pipelines import study
+from pipelines import graph, study
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_the_copy_of_the_project_is_one_that_dvc_can_run(shipped, tmp_path, monk
     study.copy(tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1008))
     assert choices.load(tmp_path / "own" / "params.yaml").populations["shared"].seed == 1008
     assert (tmp_path / "own" / "benchmark" / "ot.py").exists() and kept.exists()
-    done = study.dvc(tmp_path / "own", "repro", "plan")
+    done = graph.dvc(tmp_path / "own", "repro", "plan")
     assert done.returncode == 0, done.stderr
     planned = json.loads((tmp_path / "own" / "results" / "plan" / "datasets" / "biovid.json").read_text())
     assert planned["population"]["seed"] == 1008

@@ -14,6 +14,7 @@ from benchmark.deployment import recordings, students
 from benchmark.deployment.recordings import Recording
 from benchmark.deployment.students import Student
 from benchmark.files import replacing
+from benchmark.sections import Runtime
 from benchmark.types import Refused
 
 SHOWN = 40  # rows on the terminal
@@ -181,7 +182,8 @@ def predict(
     if ignored := [name for own in listed for name in own.ignored]:
         more = f" and {len(ignored) - 1} more" if len(ignored) > 1 else ""
         remarks.append(f"not taken by this student: {ignored[0]}{more}; {recordings.allowed(student.takes)}")
-    found = executor.spread(partial(clips, todo=todo, cut=cut, rate=rate), listed, "recordings", workers)
+    runtime = Runtime(workers=workers)
+    found = executor.map(partial(clips, todo=todo, cut=cut, rate=rate), listed, "recordings", runtime)
     return table(student, [clip for own in found for clip in own]), remarks
 
 
