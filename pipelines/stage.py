@@ -13,6 +13,7 @@ os.environ.setdefault("POT_BACKEND_DISABLE_TENSORFLOW", "1")
 import typer
 
 from benchmark import params as choices
+from benchmark.files import refusal
 from benchmark.schema import BadParams
 from benchmark.types import WrongTree
 
@@ -61,3 +62,9 @@ def run(main: Callable) -> None:
         app(standalone_mode=False)
     except (BadParams, WrongTree, Failure) as error:
         sys.exit(f"error: {error}")
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit("error: interrupted; `dvc repro` goes on from here: what is finished is kept")
+    except Exception as error:
+        if sentence := refusal(error):
+            sys.exit(f"error: {sentence}")
+        raise
