@@ -1,0 +1,63 @@
+"""The run that nothing disturbed, and how another is compared with it."""
+
+import hashlib
+import re
+import sqlite3
+import time
+from pathlib import Path
+
+from clones import Clone, make_small
+
+TORN = re.compile(r"\..+\.tmp(\.\w+)?$|\.part-")  # hidden names of what is being written
+
+
+class Suite:
+    """A finished clone, how long its stages took, what it wrote and what it put into MLflow."""
+
+    def __init__(self, folder: Path):
+        self.clone, self.seconds = Clone(folder), {}
+        self.clone.edit(make_small)
+        process, stage = self.clone.start("dvc", "repro", PYTHONUNBUFFERED="1"), "start"
+        begun = time.monotonic()
+        for line in process.stdout:
+            if line.startswith("Running stage"):
+                self.seconds[stage] = time.monotonic() - begun
+                stage, begun = line.split("'")[1], time.monotonic()
+        self.seconds[stage] = time.monotonic() - begun
+        assert process.wait() == 0, process.stderr.read()[-3000:]
+        self.content, self.runs = content(folder), runs(folder)
+
+    def again(self, clone: Clone) -> tuple[int, set[str]]:
+        """`dvc repro`, given until it succeeds, three times at most: how often, and the stages that it ran."""
+        ran = set()
+        for number in range(1, 4):
+            done = clone.run("dvc", "repro")
+            ran |= {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
+            if done.returncode == 0:
+                return number, ran
+        raise AssertionError(done.stdout[-2000:] + done.stderr[-2000:])
+
+    def same(self, clone: Clone, what: str) -> None:
+        """Every file of data and results, and the runs in MLflow, are those of the undisturbed run; nothing is due."""
+        found = content(clone.folder)
+        differing = sorted(name for name in found.keys() | self.content if found.get(name) != self.content.get(name))
+        assert not differing, f"{what}: {len(differing)} files differ, first {differing[:5]}"
+        assert runs(clone.folder) == self.runs, f"{what}: other runs in MLflow"
+        assert clone.repro() == set(), f"{what}: stages are due although nothing changed"
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Digest of every file that stages write, but for MLflow's."""
+    paths = [path for part in ("data", "results") for path in (folder / part).rglob("*") if path.is_file()]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        for path in paths
+    }
+
+
+def runs(folder: Path) -> list[tuple[str, str, str]]:
+    """Key, digest and status of every run in the database."""
+    asked = """select k.value, d.value, status from runs join tags k on k.run_uuid = runs.run_uuid and k.key = 'key'
+        left join tags d on d.run_uuid = runs.run_uuid and d.key = 'digest' where lifecycle_stage = 'active'"""
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        return sorted(database.execute(asked).fetchall())
