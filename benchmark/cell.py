@@ -48,8 +48,8 @@ class Cell:
         return drawn[[self.turn(replica, len(drawn)) for replica in self.replicas]]
 
     def turn(self, replica: Replica, draws: int) -> int:
-        """The number of the draw that a replica takes."""
-        return self.training.seeds.index(replica.seed) % draws
+        """The number of the draw that a replica takes: by its seed itself, so that other seeds do not move it."""
+        return replica.seed % draws
 
     def shapes(self, modalities) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self.table.x[name].shape[1:]) for name in modalities}

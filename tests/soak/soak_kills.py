@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+import yaml
 from page import report
 from suite import TORN, Suite
 
@@ -30,17 +31,18 @@ def moments(count: int, name: str) -> list[tuple[str, float]]:
 
 
 def due(clone, stage: str) -> None:
-    """Make a stage have to do all of its work: without its features, its runs in MLflow and DVC's memory of it."""
+    """Make a stage have to do all of its work: without its outputs, its runs in MLflow and DVC's memory of it."""
     name, _, item = stage.partition("@")
     command = f"cmd: python -m pipelines.{name} {item.replace('-', ' ')}".rstrip()
     for path in (clone.folder / ".dvc" / "cache" / "runs").rglob("*"):
         if path.is_file() and path.read_text().startswith(command + "\n"):
             path.unlink()
-    if name == "features":
-        shutil.rmtree(clone.folder / "data" / "features" / item)
+    for out in yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"][stage]["outs"]:
+        path = clone.folder / out["path"]
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     if name == "track":
         (clone.folder / "mlflow.db").unlink()
-        shutil.rmtree(clone.folder / "mlruns")
+        shutil.rmtree(clone.folder / "mlruns", ignore_errors=True)
 
 
 def ended(clone, how: int, words: list[str], stage: str, after: float) -> float | None:
@@ -69,7 +71,7 @@ def soak_ends(finished: Suite, tmp_path, how):
     for number, (stage, share) in enumerate(moments(counts[how], how)):
         clone = finished.clone.copied(tmp_path / f"{how}{number}")
         spent = None
-        while spent is None:
+        while spent is None:  # until it comes before the stage is done
             due(clone, stage)
             spent = ended(clone, signals[how], ["-f", "-s", stage], stage, share * finished.seconds[stage])
             share /= 2
