@@ -59,10 +59,11 @@ def run(main: Callable) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == 130:  # what typer makes of Ctrl-C; left at that, DVC takes the stage for done
+            raise KeyboardInterrupt
     except (BadParams, WrongTree, Failure) as error:
         sys.exit(f"error: {error}")
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         sys.exit("error: interrupted; `dvc repro` goes on from here: what is finished is kept")
     except Exception as error:
         if sentence := refusal(error):

@@ -26,9 +26,9 @@ def disk(tmp_path):
     subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
-def told(clone, stage: str) -> str:
+def told(clone) -> str:
     """What a stage that cannot do its work says last; no traceback, and no file half written."""
-    done = clone.run("dvc", "repro", "-f", "-s", stage)
+    done = clone.run("dvc", "repro")
     assert done.returncode != 0, done.stdout
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert lines and "Traceback" not in done.stderr, done.stderr[-3000:]
@@ -43,7 +43,7 @@ def soak_a_full_disk(finished: Suite, disk, stage):
     free = shutil.disk_usage(disk).free
     with (disk / "ballast").open("wb") as file:
         file.write(b"\0" * (free - 20_000))
-    said = told(clone, stage)
+    said = told(clone)
     assert "no space is left" in said
     (disk / "ballast").unlink()
     lines = {stage: {"said": said} | finished.again(clone)}
@@ -116,7 +116,7 @@ def soak_a_worker_that_is_killed(finished: Suite, tmp_path):
     clone = finished.clone.copied(tmp_path / "clone")
     due(clone, "features@biovid")
     clone.edit(lambda params: params["runtime"].update(workers=2))
-    process = clone.start("dvc", "repro", "-f", "-s", "features@biovid")
+    process = clone.start("dvc", "repro")
     shards, killed = clone.folder / "data" / "features" / "biovid", []
     while process.poll() is None and not killed:
         time.sleep(0.05)
@@ -144,7 +144,7 @@ def soak_two_at_once(finished: Suite, tmp_path, stage):
     """The second stops with DVC's sentence, or finds everything done; neither harms the other."""
     clone = finished.clone.copied(tmp_path / "clone")
     due(clone, stage)
-    first = clone.start("dvc", "repro", "-f", "-s", stage, PYTHONUNBUFFERED="1")
+    first = clone.start("dvc", "repro", PYTHONUNBUFFERED="1")
     for line in first.stdout:
         if line.startswith("Running stage"):
             break
@@ -170,7 +170,7 @@ def soak_a_clock_that_jumps(finished: Suite, tmp_path, years):
     due(clone, "report")
     lines[f"{years:+d} years"] = {
         "stages due": "none",
-        "made again": sorted(clone.repro("repro", "-f", "-s", "report")),
+        "made again": sorted(clone.repro()),
     }
     finished.same(clone, f"a clock {years:+d} years off")
     report(f"clock: files {years:+d} years off", lines)

@@ -34,21 +34,23 @@ def due(clone, stage: str) -> None:
     """Make a stage have to do all of its work: without its outputs, its runs in MLflow and DVC's memory of it."""
     name, _, item = stage.partition("@")
     command = f"cmd: python -m pipelines.{name} {item.replace('-', ' ')}".rstrip()
-    for path in (clone.folder / ".dvc" / "cache" / "runs").rglob("*"):
-        if path.is_file() and path.read_text().startswith(command + "\n"):
-            path.unlink()
-    for out in yaml.safe_load((clone.folder / "dvc.lock").read_text())["stages"][stage]["outs"]:
+    for path in (clone.folder / ".dvc" / "cache" / "runs").glob("*/*/*"):
+        if path.read_text().startswith(command + "\n"):
+            shutil.rmtree(path.parent)
+    lock = yaml.safe_load((clone.folder / "dvc.lock").read_text())
+    for out in lock["stages"].pop(stage)["outs"]:
         path = clone.folder / out["path"]
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (clone.folder / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
     if name == "track":
         (clone.folder / "mlflow.db").unlink()
         shutil.rmtree(clone.folder / "mlruns", ignore_errors=True)
 
 
-def ended(clone, how: int, words: list[str], stage: str, after: float) -> float | None:
-    """Start a command, wait until a stage has run for so many seconds, and end all its processes; the seconds, or
+def ended(clone, how: int, stage: str, after: float) -> float | None:
+    """Start `dvc repro`, wait until a stage has run for so many seconds, and end all its processes; the seconds, or
     None where it was done before."""
-    process = clone.start("dvc", "repro", *words, PYTHONUNBUFFERED="1")
+    process = clone.start("dvc", "repro", PYTHONUNBUFFERED="1")
     for line in process.stdout:
         if line.startswith(f"Running stage '{stage}'"):
             break
@@ -73,7 +75,7 @@ def soak_ends(finished: Suite, tmp_path, how):
         spent = None
         while spent is None:  # until it comes before the stage is done
             due(clone, stage)
-            spent = ended(clone, signals[how], ["-f", "-s", stage], stage, share * finished.seconds[stage])
+            spent = ended(clone, signals[how], stage, share * finished.seconds[stage])
             share /= 2
         left = [path.name for path in clone.folder.rglob("*") if TORN.match(path.name)]
         lines[f"{number + 1}. {stage}"] = {"after s": spent, "left behind": left} | finished.again(clone)
