@@ -41,7 +41,7 @@ class Cell:
 
     def masks(self, condition: str) -> Tensor | None:
         """What each replica's draw of a condition keeps: (replicas, N, modalities) bool; None for the condition `none`.
-        Seeds take draws in turn."""
+        A seed takes its own draw."""
         if condition == "none":
             return None
         drawn = torch.from_numpy(self.table.masks[condition]).to(self.device)
