@@ -37,11 +37,27 @@ class Clone:
             ["git", *words], cwd=cwd or self.folder, check=True, capture_output=True, text=True
         ).stdout
 
-    def run(self, *words: str) -> subprocess.CompletedProcess:
-        """A command of the activated environment."""
+    def copied(self, folder: Path) -> "Clone":
+        """The same, with all that it has computed, in another folder."""
+        made = object.__new__(Clone)
+        made.folder = Path(shutil.copytree(self.folder, folder, symlinks=True))
+        return made
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess:
+        """A command of the activated environment, with more variables."""
+        done = self.start(*words, **more)
+        said, complained = done.communicate()
+        return subprocess.CompletedProcess(words, done.returncode, said, complained)
+
+    def start(self, *words: str, **more: str) -> subprocess.Popen:
+        """A command that is not waited for, in a session of its own, so that a signal to its group hits its children
+        and nobody else."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
-        return subprocess.run(words, cwd=self.folder, env=clean | {"PATH": path}, capture_output=True, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(
+            words, cwd=self.folder, env=clean | {"PATH": path} | more, start_new_session=True, **pipes
+        )
 
     def repro(self, *words: str) -> set[str]:
         """Stages that `dvc repro`, or another command of DVC, ran."""
