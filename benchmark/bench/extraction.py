@@ -1,124 +1,93 @@
 """How fast recordings become features: seconds of recording in a second of one core, by modality."""
 
-import json
-import platform
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from benchmark import extraction, plugins
-from benchmark.files import write_json
+from benchmark import executor
+from benchmark.bench import clock, page, recordings, yardsticks
+from benchmark.bench.recordings import Material
 from benchmark.params import Params
-from benchmark.types import Source, Video
 
-REPETITIONS = 5
-PEOPLE = 2  # of each dataset
+YARDSTICKS = {  # kind -> what else is done to the same recordings
+    "vision": {"decode": yardsticks.decode, "decode + detect": yardsticks.detect},
+    "biosignal": {"neurokit": yardsticks.neurokit},
+    "speech": {"pyin": yardsticks.pyin},
+}
+SHARED_S = 4.0  # of one core, shared between two workers
+
+EXPLANATION = """Seconds of recording per second of one core, reading the file included, of recordings rendered for \
+it. *decode*: OpenCV grabs every frame and does nothing else. *decode + detect*: also its frontal cascade over the \
+whole of each analysed frame (five a second, as large as the extractor has them). *neurokit*: `eda_process`, \
+`ecg_process` and `emg_process` of the channels; where it fails its time until then counts. *pyin*: librosa's pitch, \
+13 coefficients, level and spectral shape. Two workers: recordings of faces through `benchmark/executor.py`, wall \
+time, its processes running already."""
 
 
-def extraction_speed(params: Params, datasets: list[str]) -> pd.DataFrame:
-    """A row per dataset and modality; every repetition runs all of them once, in turn, so that noise is shared.
-
-    recording_s: what is extracted in one repetition; speed: seconds of recording per second of one core; decode: the
-    same for decoding a video alone; slowdown: how much longer extraction takes than that.
-    """
+def measure(params: Params, repetitions: int, datasets: list[str], people: int = recordings.PEOPLE) -> dict:
+    """The part of the page."""
     with TemporaryDirectory() as folder, threadpool_limits(1):
-        jobs = {}
-        for name in datasets:
-            jobs |= prepared(params, name, Path(folder) / name)
-        spent = {key: [] for key in jobs}
-        for _ in range(REPETITIONS + 1):
-            for key, (work, _) in jobs.items():
-                start = time.process_time()
-                work()
-                spent[key].append(time.process_time() - start)
-    rows = []
-    for (name, modality, part), (_, seconds) in jobs.items():
-        rows.append(
-            {
-                "dataset": name,
-                "modality": modality,
-                "part": part,
-                "recording_s": seconds,
-                "speed": seconds / median(spent[name, modality, part][1:]),
-            }
-        )  # the first one warms up
-    wide = pd.DataFrame(rows).pivot(index=["dataset", "modality", "recording_s"], columns="part", values="speed")
-    wide = wide.reindex(columns=["speed", "decode"]).reset_index()
-    return wide.assign(slowdown=wide.decode / wide.speed)
+        found = [own for name in datasets for own in recordings.render(params, name, Path(folder) / name, people)]
+        spent = clock.race(contestants(found), repetitions, "extraction", clock=time.process_time)
+        seen = next((own for own in found if own.kind == "vision"), found[0])
+        shared = clock.race(workers(seen, SHARED_S), repetitions, "workers")
+        failed = {own.dataset: yardsticks.neurokit(own) for own in found if own.kind == "biosignal"}
+    tables = {kind: [row(own, spent) for own in found if own.kind == kind] for kind in YARDSTICKS}
+    for line in tables["biosignal"]:
+        line["neurokit failed"] = failed[line["dataset"]]
+    gain = clock.ratio(shared, "one", "two")
+    tables["workers"] = [{f"{name} workers, s": seconds for name, seconds in clock.medians(shared).items()}]
+    tables["workers"][0]["one / two"] = gain
+    return page.part("Extraction", EXPLANATION, {k: rows for k, rows in tables.items() if rows}, goals(tables, gain))
 
 
-def prepared(params: Params, name: str, root: Path) -> dict[tuple[str, str, str], tuple[Callable, float]]:
-    """(dataset, modality, speed or decode) -> (what to time, seconds of recording)."""
-    entry = params.datasets[name]
-    module = plugins.load("datasets", entry.layout)
-    options = module.Options(**entry.options)
-    population = params.populations[entry.population].model_copy(update={"subjects": PEOPLE})
-    population = population.model_copy(update={"clips": min(population.clips, 5)})
-    root.mkdir()
-    module.synthesize(root, entry.population, population, options, lambda function, items, _: [*map(function, items)])
-    clips, jobs = module.read(root, options).clips, {}
-    for modality, (kind, channels) in module.modalities(options).items():
-        extractor = plugins.load("features", kind)
-        job = extraction.Job(
-            modality, kind, root, root / "unused.npz", clips.assign(path=clips[modality]), entry.layout, options,
-            extractor.Options(**params.features.extractors.get(kind, {})), channels, params.features.segments,
-        )  # fmt: skip
-        groups = list(job.clips.dropna(subset="path").groupby(["recording_id", "path"]))
-        seconds = sum(duration(module, job, key, own) for key, own in groups)
-        jobs[name, modality, "speed"] = (
-            lambda j=job, g=groups: [extraction.extract_recording(j, *key, own) for key, own in g],
-            seconds,
-        )
-        if kind == "vision":
-            videos = [module.recording(Source(modality, key[0], root, root / key[1]), options) for key, _ in groups]
-            jobs[name, modality, "decode"] = (lambda v=videos: [decode(video) for video in v], seconds)
-    return jobs
+def contestants(found: list[Material]) -> dict:
+    """(dataset, modality, way) -> what to time, this suite and its yardsticks."""
+    runs = {}
+    for own in found:
+        key = own.dataset, own.job.modality
+        runs[*key, "features"] = own.extract
+        runs |= {(*key, name): partial(run, own) for name, run in YARDSTICKS[own.kind].items()}
+    return runs
 
 
-def duration(module, job: extraction.Job, key: tuple[str, str], clips: pd.DataFrame) -> float:
-    """Seconds of one recording: to the end of its last clip, or of its file."""
-    end = float(clips.end_s.max())
-    if end < float("inf"):
-        return end
-    recording = module.recording(Source(job.modality, key[0], job.root, job.root / key[1]), job.dataset_options)
-    if isinstance(recording, Video):
-        from benchmark.reading.media import frame_times
-
-        return float(frame_times(recording.path)[-1])
-    first = recording if not isinstance(recording, dict) else next(iter(recording.values()))
-    return len(first[1]) / first.rate
+def row(own: Material, spent: dict) -> dict:
+    """Speeds on one modality of a dataset, and how its times compare."""
+    key = own.dataset, own.job.modality
+    ways = ["features", *YARDSTICKS[own.kind]]
+    speeds = {way: own.seconds / seconds for way, seconds in clock.medians({w: spent[*key, w] for w in ways}).items()}
+    found = {"dataset": own.dataset, "modality": own.job.modality, "recording, s": own.seconds} | speeds
+    if own.kind == "vision":
+        return found | {f"features / {way}": clock.ratio(spent, (*key, "features"), (*key, way)) for way in ways[1:]}
+    return found | {f"{way} / features": clock.ratio(spent, (*key, way), (*key, "features")) for way in ways[1:]}
 
 
-def decode(video: Video) -> None:
-    """Every frame of a video, and nothing else."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    capture = cv2.VideoCapture(str(video.path), cv2.CAP_FFMPEG)
-    while capture.read()[0]:
-        pass
-    capture.release()
-
-
-def write(table: pd.DataFrame, folder: Path) -> str:
-    """results/bench.json and bench.md; returns the table as text."""
-    machine = {"processor": platform.processor() or platform.machine(), "python": platform.python_version()}
-    rows = json.loads(table.to_json(orient="records"))
-    write_json(folder / "bench.json", {"machine": machine, "repetitions": REPETITIONS, "extraction": rows})
-    lines = [
-        "| dataset | modality | recording, s | s of recording per core-second | decoding alone | slowdown |",
-        "|---|---|---|---|---|---|",
+def goals(tables: dict[str, list[dict]], gain: float) -> list[dict]:
+    """The worst of the datasets counts."""
+    wanted = (
+        ("vision: features over decode + detect", "vision", "features / decode + detect", max, {"at_most": 3}),
+        ("bio-signals: neurokit over features", "biosignal", "neurokit / features", min, {"at_least": 15}),
+        ("speech: pyin over features", "speech", "pyin / features", min, {"at_least": 8}),
+    )
+    found = [
+        page.goal(text, worst(line[column] for line in tables[kind]) if tables[kind] else None, **bound)
+        for text, kind, column, worst, bound in wanted
     ]
-    for row in table.itertuples():
-        floor = ("", "") if pd.isna(row.decode) else (f"{row.decode:.0f}", f"{row.slowdown:.1f}x")
-        lines.append(
-            f"| {row.dataset} | {row.modality} | {row.recording_s:.0f} | {row.speed:.0f} | {floor[0]} | {floor[1]} |"
-        )
-    text = "\n".join(lines)
-    (folder / "bench.md").write_text(f"# Extraction, one core, median of {REPETITIONS}\n\n{text}\n")
-    return text
+    return [*found, page.goal("one worker over two", gain, at_least=1.8)]
+
+
+def workers(own: Material, seconds: float) -> dict:
+    """The same recordings by one worker and by two, as often as it takes to fill so many seconds of one core."""
+    items = [own._replace(groups=[group], recordings=[]) for group in own.groups]
+    start = time.perf_counter()
+    for item in items:
+        item.extract()
+    items *= max(1, round(seconds / (time.perf_counter() - start)))
+    return {name: partial(spread, items, count) for name, count in (("one", 1), ("two", 2))}
+
+
+def spread(items: list[Material], count: int) -> None:
+    executor.spread(Material.extract, items, "recordings", count)
