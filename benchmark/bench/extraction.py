@@ -13,16 +13,22 @@ from benchmark.bench.recordings import Material
 from benchmark.params import Params
 
 YARDSTICKS = {  # kind -> what else is done to the same recordings
-    "vision": {"decode": yardsticks.decode, "decode + detect": yardsticks.detect},
+    "vision": {
+        "decode": yardsticks.decode,
+        "decode + detect": yardsticks.detect,
+        "decode + follow": yardsticks.follow,
+    },
     "biosignal": {"neurokit": yardsticks.neurokit},
     "speech": {"pyin": yardsticks.pyin},
 }
 SHARED_S = 4.0  # of one core, shared between two workers
 
 EXPLANATION = """Seconds of recording per second of one core, reading the file included, of recordings rendered for \
-it. *decode*: OpenCV grabs every frame and does nothing else. *decode + detect*: also its frontal cascade over the \
-whole of each analysed frame (five a second, as large as the extractor has them). *neurokit*: `eda_process`, \
-`ecg_process` and `emg_process` of the channels; where it fails its time until then counts. *pyin*: librosa's pitch, \
+it. *features*: as the suite extracts its clips; *files*: every file as one clip, which is what NeuroKit and pyin do; \
+they differ where clips are windows that overlap. *decode*: OpenCV grabs every frame and does nothing else. *decode + \
+detect*: also its frontal cascade over the whole of each analysed frame (five a second, as large as the extractor has \
+them). *decode + follow*: the face found and followed as the extractor does, which is faster, but nothing measured. *neurokit*: `eda_process`, `ecg_process` and `emg_process` of the \
+channels; where it fails its time until then counts. *pyin*: librosa's pitch, \
 13 coefficients, level and spectral shape. Two workers: recordings of faces through `benchmark/executor.py`, wall \
 time, its processes running already."""
 
@@ -50,6 +56,8 @@ def contestants(found: list[Material]) -> dict:
     for own in found:
         key = own.dataset, own.job.modality
         runs[*key, "features"] = own.extract
+        if own.kind != "vision":
+            runs[*key, "files"] = own.as_files().extract
         runs |= {(*key, name): partial(run, own) for name, run in YARDSTICKS[own.kind].items()}
     return runs
 
@@ -57,18 +65,22 @@ def contestants(found: list[Material]) -> dict:
 def row(own: Material, spent: dict) -> dict:
     """Speeds on one modality of a dataset, and how its times compare."""
     key = own.dataset, own.job.modality
-    ways = ["features", *YARDSTICKS[own.kind]]
-    speeds = {way: own.seconds / seconds for way, seconds in clock.medians({w: spent[*key, w] for w in ways}).items()}
-    found = {"dataset": own.dataset, "modality": own.job.modality, "recording, s": own.seconds} | speeds
+    seconds = {way: times for (*place, way), times in spent.items() if tuple(place) == key}
+    speeds = {way: own.seconds / typical for way, typical in clock.medians(seconds).items()}
     if own.kind == "vision":
-        return found | {f"features / {way}": clock.ratio(spent, (*key, "features"), (*key, way)) for way in ways[1:]}
-    return found | {f"{way} / features": clock.ratio(spent, (*key, way), (*key, "features")) for way in ways[1:]}
+        pairs = [("features", way) for way in YARDSTICKS["vision"]]
+    else:
+        pairs = [(way, suite) for way in YARDSTICKS[own.kind] for suite in ("files", "features")]
+    ratios = {f"{slow} / {fast}": clock.ratio(seconds, slow, fast) for slow, fast in pairs}
+    return {"dataset": own.dataset, "modality": own.job.modality, "recording, s": own.seconds} | speeds | ratios
 
 
 def goals(tables: dict[str, list[dict]], gain: float) -> list[dict]:
     """The worst of the datasets counts."""
     wanted = (
         ("vision: features over decode + detect", "vision", "features / decode + detect", max, {"at_most": 3}),
+        ("vision: features over decode + follow", "vision", "features / decode + follow", max, {"at_most": 3}),
+        ("bio-signals: neurokit over files", "biosignal", "neurokit / files", min, {"at_least": 15}),
         ("bio-signals: neurokit over features", "biosignal", "neurokit / features", min, {"at_least": 15}),
         ("speech: pyin over features", "speech", "pyin / features", min, {"at_least": 8}),
     )

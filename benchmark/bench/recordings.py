@@ -28,6 +28,11 @@ class Material(NamedTuple):
         for key, own in self.groups:
             extraction.extract_recording(self.job, *key, own)
 
+    def as_files(self) -> "Material":
+        """The same with every file as one clip, however the dataset cuts it into windows."""
+        whole = [(key, own.iloc[:1].assign(start_s=0.0, end_s=float("inf"))) for key, own in self.groups]
+        return self._replace(groups=whole)
+
     def read(self) -> Iterator[Video | Audio | Signals]:
         """The recordings read once more, as whoever else analyses them must."""
         module = plugins.load("datasets", self.job.layout)

@@ -33,6 +33,13 @@ def detect(material: Material) -> None:
             cascade.detectMultiScale(grey, 1.1, 3, minSize=(least, least))
 
 
+def follow(material: Material) -> None:
+    """Every frame decoded, and the face found and followed as the extractor does it, but nothing measured."""
+    for video in material.recordings:
+        for _ in faces.follow(faces.Film(video, RATE_HZ)):
+            pass
+
+
 def frames(path: Path, keep: bool):
     """The analysed frames of a video, all of which are decoded; only kept ones are converted into pictures."""
     cv2.setNumThreads(1)
