@@ -48,7 +48,7 @@ STARTS = (
     Start("distill", "distill recola_av kdot", "benchmark.train:descend"),
     Start("evaluate", "evaluate recola_av", "benchmark.evaluation:predict"),
     Start("report", "report", POOL),
-    Start("check", "check simulations", "benchmark.train:descend"),
+    Start("check", "check simulations", "benchmark.validation.simulations:fit"),
     Start("validate", "validate", "benchmark.validation.page:table"),
     Start("track", "track", "benchmark.tracking.store:write", "mlflow.db"),
 )
