@@ -51,8 +51,8 @@ def bench(
     from benchmark.bench import parts
 
     asked = [name.strip() for name in only.split(",")] if only else list(parts.ASKED)
-    for name in asked:
-        schema.require(name, parts.ASKED, "--only")
+    if unknown := sorted(set(asked) - set(parts.ASKED)):
+        raise Refused(f"--only: there is no {unknown[0]!r}{schema.nearest(unknown[0], parts.ASKED)}")
     parts.run(params.load(file), folder, Path(), asked, repetitions)
 
 

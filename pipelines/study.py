@@ -18,7 +18,7 @@ from benchmark.schema import BadParams, nearest
 from pipelines import plan, stage
 
 FOLDER = stage.DATA / "studies"
-PROJECT = ("benchmark", "pipelines", "dvc.yaml", "pyproject.toml")
+PROJECT = ("benchmark", "pipelines", "results/bench", "dvc.yaml", "pyproject.toml")
 
 
 def main(name: str) -> None:

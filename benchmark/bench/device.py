@@ -1,10 +1,12 @@
 """What a device could do, and how much of it a distillation step and a cell use: the roofline."""
 
+import math
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -12,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmark import ot, student, teacher
+from benchmark import student, teacher
 from benchmark.bench import clock, distillation, made, page
 from benchmark.bench.distillation import EPSILON, K
 from benchmark.models import WIDTH
@@ -91,11 +93,16 @@ def work(size: int, iterations: int = 8) -> tuple[float, float]:
     for each product with a vector; the self-transports need one in an iteration, the other two. Bytes: every matrix of
     B^2 floats once written and once read: two similarities and their gradients, three costs, as many kernels and plans.
     """
-    kernels = len(ot.schedule(EPSILON, 2.0 * min(K, size - 1), iterations))
-    vectors = sum(steps for _, steps in ot.schedule(EPSILON, 2.0 * min(K, size - 1), iterations))
+    kernels = levels(2.0 * min(K, size - 1))
+    vectors = 2 * (kernels - 1) + iterations
     multiply_adds = size**2 * (3 * WIDTH + 3 * K + 2 * 2 * K + (2 + 1 + 1) * vectors)
     matrices = 2 + 1 + 3 + 2 + 3 * kernels + 3
     return 2.0 * multiply_adds + EXPONENTIAL * 3.0 * kernels * size**2, 2.0 * 4 * matrices * size**2
+
+
+def levels(largest: float) -> int:
+    """Regularisers from a fiftieth of the largest cost down to epsilon, each a quarter of the one before."""
+    return 1 + max(0, math.ceil(math.log(largest / 50 / EPSILON, 4)))
 
 
 def trained(device: torch.device, steps: int, repetitions: int) -> list[dict]:
@@ -116,8 +123,6 @@ def trained(device: torch.device, steps: int, repetitions: int) -> list[dict]:
 
 def first(cell, count: int):
     """The cell with its first replicas only."""
-    from dataclasses import replace
-
     lists = ("replicas", "train", "validation", "test")
     return replace(cell, **{name: getattr(cell, name)[:count] for name in lists})
 

@@ -158,7 +158,9 @@ def embeddings(size: int, state: str) -> tuple[Tensor, Tensor]:
     rng = generator("bench", "embeddings", size)
     latent, noise = rng.standard_normal((size, 8)), rng.standard_normal((2, size, WIDTH))
     mixing = rng.standard_normal((2, 8, WIDTH)) * np.array([1.0, STUDENTS[state]])[:, None, None]
-    teacher, student = (torch.from_numpy((latent @ m + n).astype(np.float32)) for m, n in zip(mixing, noise, strict=True))
+    teacher, student = (
+        torch.from_numpy((latent @ m + n).astype(np.float32)) for m, n in zip(mixing, noise, strict=True)
+    )
     return teacher, student
 
 

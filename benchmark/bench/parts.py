@@ -18,7 +18,7 @@ def run(params: Params, results: Path, root: Path, only: list[str], repetitions:
     """Measure the parts; they replace older ones in results/bench.json and bench.md. Returns the page."""
     text = ""
     for name, measure in chosen(params, results, root, only, repetitions).items():
-        found = measure() | {"machine": clock.machine(), "repetitions": repetitions}
+        found = {"machine": clock.machine(), "repetitions": repetitions} | measure()
         text = page.write(results, {name: found}, NAMES)
         print("\n".join(page.section(found)), flush=True)
     return text

@@ -54,7 +54,9 @@ STARTS = (
 )
 
 
-def measure(root: Path, params: Params, repetitions: int, starts: tuple[Start, ...] = STARTS, whole: bool = True) -> dict:
+def measure(
+    root: Path, params: Params, repetitions: int, starts: tuple[Start, ...] = STARTS, whole: bool = True
+) -> dict:
     """The part of the page. root: of the project; whole: the suite too, not start-up alone."""
     tables = {}
     if whole:
