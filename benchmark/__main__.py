@@ -47,7 +47,7 @@ def bench(
     file: Path = Path("params.yaml"),
     folder: Path = Path("results"),
 ) -> None:
-    """How fast, beside what else there is; writes bench.json and bench.md. Parts that are left out stay as they were."""
+    """How fast, beside what else there is; writes bench.json and bench.md. Parts left out stay as they were."""
     from benchmark.bench import parts
 
     asked = [name.strip() for name in only.split(",")] if only else list(parts.ASKED)

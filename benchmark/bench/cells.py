@@ -18,11 +18,12 @@ METHOD = made.METHODS["kdot"]
 FAITHFUL = 2  # replicas trained as the released script does; the time of all is in proportion
 WANTED = {"cpu": 3, "cuda": 10}  # how many times faster together
 
-EXPLANATION = """The students of `kdot` on made-up clips, as many and as wide as those of `biovid_level`. *together*: \
-as the suite trains them. *one by one*: the same code with one replica at a time. *plain*: a loop over one plain \
-module at a time, `torch.optim.AdamW`, the stored targets of the teacher, same weights and batches. *released*: one \
-replica at a time as the released script does it: DataLoader, the teacher's forward pass in every step, similarities \
-to NumPy and back, geomloss. All validate after every epoch. Metrics are the best validation scores of the replicas."""
+EXPLANATION = """The students of `kdot` on made-up clips, as many and as wide as those of `biovid_level`. \
+*together*: as the suite trains them. *one by one*: the same code with one replica at a time. *plain*: a loop over \
+one plain module at a time, `torch.optim.AdamW`, the stored targets of the teacher, same weights and batches. \
+*released*: one replica at a time as the released script does it: DataLoader, the teacher's forward pass in every \
+step, similarities to NumPy and back, geomloss. All validate after every epoch. Metrics are the best validation \
+scores of the replicas."""
 
 
 def measure(

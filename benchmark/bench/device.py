@@ -25,8 +25,8 @@ REPLICAS = (1, 15)
 EXPONENTIAL = 8  # floating point operations that an exponential counts for
 SAMPLE_S = 0.1  # between two looks at the use of a GPU
 
-EXPLANATION = f"""Peaks are measured: a product of float32 matrices, and a copy. The work of a `kdot` step is counted \
-from the docstring of `benchmark/ot.py` and its costs; an exponential counts as {EXPONENTIAL} operations, a \
+EXPLANATION = f"""Peaks are measured: a product of float32 matrices, and a copy. The work of a `kdot` step is \
+counted from the docstring of `benchmark/ot.py` and its costs; an exponential counts as {EXPONENTIAL} operations, a \
 multiply-add as two. *Least*: the time these operations or these bytes would take at the peak, whichever is longer; \
 *share*: that over the time measured. On a GPU *use* is the share of time in which `nvidia-smi` saw it at work."""
 

@@ -27,10 +27,10 @@ with respect to the student. *kdot*: the loss plug-in with its defaults, one bat
 {REPLICAS} replicas under vmap as in training, per replica. *geomloss*: fed as the released PKDOT feeds it (each \
 similarity matrix less its minimum, anchors by `np.argpartition` through NumPy, `SamplesLoss("sinkhorn", p=2, \
 blur=.1)`). *POT*: `ot.solve` in the log domain for the three transports, with its envelope gradient, until the \
-masses are right to {POT_TOLERANCE:g} or {POT_ITERATIONS} iterations are over. *floor*: both similarity matrices, the gather of given anchors and one cost matrix, \
-nothing transported. The gradient error is the norm of the difference to a converged double precision solution with \
-the same anchors and shift, over the norm of that; *untrained*: a student that knows nothing of its teacher, \
-*trained*: one that shares its structure."""
+masses are right to {POT_TOLERANCE:g} or {POT_ITERATIONS} iterations are over. *floor*: both similarity matrices, \
+the gather of given anchors and one cost matrix, nothing transported. The gradient error is the norm of the \
+difference to a converged double precision solution with the same anchors and shift, over the norm of that; \
+*untrained*: a student that knows nothing of its teacher, *trained*: one that shares its structure."""
 
 
 def measure(

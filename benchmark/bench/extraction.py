@@ -24,13 +24,13 @@ YARDSTICKS = {  # kind -> what else is done to the same recordings
 SHARED_S = 4.0  # of one core, shared between two workers
 
 EXPLANATION = """Seconds of recording per second of one core, reading the file included, of recordings rendered for \
-it. *features*: as the suite extracts its clips; *files*: every file as one clip, which is what NeuroKit and pyin do; \
-they differ where clips are windows that overlap. *decode*: OpenCV grabs every frame and does nothing else. *decode + \
-detect*: also its frontal cascade over the whole of each analysed frame (five a second, as large as the extractor has \
-them). *decode + follow*: the face found and followed as the extractor does, which is faster, but nothing measured. *neurokit*: `eda_process`, `ecg_process` and `emg_process` of the \
-channels; where it fails its time until then counts. *pyin*: librosa's pitch, \
-13 coefficients, level and spectral shape. Two workers: recordings of faces through `benchmark/executor.py`, wall \
-time, its processes running already."""
+it. *features*: as the suite extracts its clips; *files*: every file as one clip, which is what NeuroKit and pyin \
+do; they differ where clips are windows that overlap. *decode*: OpenCV grabs every frame and does nothing else. \
+*decode + detect*: also its frontal cascade over the whole of each analysed frame (five a second, as large as the \
+extractor has them). *decode + follow*: the face found and followed as the extractor does, which is faster, but \
+nothing measured. *neurokit*: `eda_process`, `ecg_process` and `emg_process` of the channels; where it fails its \
+time until then counts. *pyin*: librosa's pitch, 13 coefficients, level and spectral shape. Two workers: recordings \
+of faces through `benchmark/executor.py`, wall time, its processes running already."""
 
 
 def measure(params: Params, repetitions: int, datasets: list[str], people: int = recordings.PEOPLE) -> dict:

@@ -27,12 +27,12 @@ TIMES, ENOUGH_S = 3, 5.0  # trainings of a point, fewer where they fill so many 
 COLUMNS = ("quantity", "against", "method", "replicas", "x", "y")
 
 EXPLANATION = f"""Made-up feature tables, as wide as those of `biovid_level` and laid out like `data/inputs/<task>` \
-with targets of a teacher; each point is a process of its own that loads them and trains a method for {EPOCHS} epochs \
-of {STEPS} steps, with a look at all validation clips after each. *load*: until the clips and targets are in memory; \
-*train*: median of {TIMES} trainings, or of as many as fill {ENOUGH_S:g} s; *memory*: the most the process held, Python and \
-its libraries included. The exponent is that of the last tenfold: 1 is linear. What grows with replicas is for \
-{made.CLIPS} clips and batches of 128, with batches for 4096 clips and one replica. The figure is in the report after \
-the next `dvc repro`."""
+with targets of a teacher; each point is a process of its own that loads them and trains a method for {EPOCHS} \
+epochs of {STEPS} steps, with a look at all validation clips after each. *load*: until the clips and targets are in \
+memory; *train*: median of {TIMES} trainings, or of as many as fill {ENOUGH_S:g} s; *memory*: the most the process \
+held, Python and its libraries included. The exponent is that of the last tenfold: 1 is linear. What grows with \
+replicas is for {made.CLIPS} clips and batches of 128, with batches for 4096 clips and one replica. The figure is in \
+the report after the next `dvc repro`."""
 
 
 def measure(

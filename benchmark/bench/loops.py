@@ -36,7 +36,7 @@ def plain(cell: Cell, method: Method, given: dict[str, Tensor]) -> float:
 def released(cell: Cell, method: Method) -> float:
     """One replica as the released script trains: clips from a DataLoader, the teacher's forward pass inside the step,
     its similarities to NumPy and back, geomloss; its best validation score."""
-    network, taught = student.networks(cell, method, None)[0], teacher.networks(cell)[0].eval()
+    network, taught = student.networks(cell, method, None)[0], teacher.networks(cell)[0]
     names, every = student.inputs(cell, method), teacher.modalities(cell)
     judge, rows = cell.judge(names), torch.from_numpy(cell.train[0]).to(cell.device)
     table = TensorDataset(*(cell.table.x[name][rows] for name in every), cell.table.target[rows])

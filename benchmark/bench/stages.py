@@ -15,10 +15,10 @@ from benchmark.bench.landmark import POOL
 from benchmark.params import Params
 from benchmark.progress import progress
 
-EXPLANATION = """The suite of `params.yaml` from nothing to MLflow, once, by `dvc repro` in a copy of the project, with \
-what DVC itself needs in between. *Start-up*: from the start of a stage's process to the end of its first item (a \
-recording, an epoch, a model, a figure's task, a run), less what such an item takes once everything is loaded; in a \
-small copy, and through the worker processes where the stage has some."""
+EXPLANATION = """The suite of `params.yaml` from nothing to MLflow, once, by `dvc repro` in a copy of the project, \
+with what DVC itself needs in between. *Start-up*: from the start of a stage's process to the end of its first item \
+(a recording, an epoch, a model, a figure's task, a run), less what such an item takes once everything is loaded; in \
+a small copy, and through the worker processes where the stage has some."""
 
 
 class Start(NamedTuple):
