@@ -41,9 +41,9 @@ def environment() -> dict[str, str]:
     return kept | OWN | {"PATH": path}
 
 
-def repro(folder: Path) -> list[tuple[str, float]]:
+def repro(folder: Path, *targets: str) -> list[tuple[str, float]]:
     """`dvc repro`: the stages in the order in which they ran, with the seconds until the next one or the end."""
-    command = [*DVC, "repro"]
+    command = [*DVC, "repro", *targets]
     began, tail = [("start of dvc", time.perf_counter())], []
     process = subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
