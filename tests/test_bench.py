@@ -96,7 +96,7 @@ def test_a_part_replaces_its_older_self_and_keeps_the_others(tmp_path):
 
 
 def test_an_unknown_part_is_refused_in_a_sentence():
-    with pytest.raises(Refused, match="^--only: there is no 'cel'.*cell"):
+    with pytest.raises(Refused, match=r"^--only: there is no 'cel'.*cell"):
         commands.bench(only="step,cel")
 
 
