@@ -32,6 +32,7 @@ from benchmark.types import Refused
 CPU = torch.device("cpu")
 MACHINE = {
     "processor": "made up", "cores": 2, "memory_gib": 8.0, "gpu": None, "python": "3.11", "torch": "2", "threads": 1,
+    "load": 0.2,
 }  # fmt: skip
 
 
@@ -81,7 +82,11 @@ def test_the_page_says_whether_a_goal_was_met(tmp_path):
     assert "| fast enough | at least 3 | 3.2 | met |" in text
     assert "| small enough | at most 1000 | 1200 | **missed** |" in text
     assert "| on a GPU | at least 10 |  | not measured |" in text
-    assert "| x | 0.123 |  |" in text and "made up, 2 cores, 8 GiB, no GPU" in text and "5 repetitions" in text
+    assert (
+        "| x | 0.123 |  |" in text
+        and "made up, 2 cores, 8 GiB, no GPU" in text
+        and "before: 0.2. 5 repetitions" in text
+    )
 
 
 def test_a_part_replaces_its_older_self_and_keeps_the_others(tmp_path):

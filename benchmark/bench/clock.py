@@ -65,6 +65,7 @@ def machine() -> dict[str, str | int | float | None]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

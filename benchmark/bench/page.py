@@ -8,7 +8,7 @@ from benchmark.files import write_json, write_text
 EXPLANATION = (
     "Written by `make bench`. Every comparison ran in one process tree, its contestants by turns; numbers are medians "
     "over the repetitions, ratios medians of the ratios within a repetition. A goal is what the project set itself "
-    "beforehand. Times depend on the machine and on what else it does."
+    "beforehand. Times depend on the machine and on what else it does: its load before a part stands there."
 )
 
 
@@ -58,7 +58,8 @@ def measured_on(own: dict) -> str:
     gpu = f", {machine['gpu']}" if machine["gpu"] else ", no GPU"
     return (
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB{gpu}; "
-        f"Python {machine['python']}, torch {machine['torch']}. {own['repetitions']} repetitions."
+        f"Python {machine['python']}, torch {machine['torch']}, threads {machine['threads']}; load average before: "
+        f"{machine['load']:g}. {own['repetitions']} repetitions."
     )
 
 
