@@ -5,11 +5,23 @@ from functools import partial
 
 from benchmark import executor, records
 from benchmark.files import write_json, write_table, write_text
-from benchmark.report import board, combination, evidence, formats, gallery, leaderboard, page, ranks, style, tables
+from benchmark.report import (
+    board,
+    combination,
+    evidence,
+    formats,
+    gallery,
+    growth,
+    leaderboard,
+    page,
+    ranks,
+    style,
+    tables,
+)
 from benchmark.report.leaderboard import readable, scored
 from pipelines import stage
 
-EMBEDDINGS, RANKS, TABLES = (stage.RESULTS / name for name in ("embeddings", "ranks", "tables"))
+EMBEDDINGS, RANKS, TABLES, BENCH = (stage.RESULTS / name for name in ("embeddings", "ranks", "tables", "bench"))
 
 
 def main() -> None:
@@ -30,7 +42,9 @@ def main() -> None:
     done = dict(zip(tasks, executor.map(drawn, own, "figures", params.runtime), strict=True))
     figures, unread = ({task: part[at] for task, part in done.items()} for at in (0, 1))
     across = kept("all", ranks.draw(comparisons["ranks"], board.everywhere(found)))
-    html = page.html(found, figures, comparisons["combined"], [across], unread)
+    grown = growth.draw(BENCH / "growth.csv")  # by `make bench`, which runs beside the graph
+    grown = grown and kept("bench", grown)
+    html = page.html(found, figures, comparisons["combined"], [across], unread, grown)
     write_text(stage.RESULTS / "report.html", html)
     print(f"results/report.html: {len(scored(found))} of {len(found)} models scored on {len(tasks)} tasks")
 

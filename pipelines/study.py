@@ -16,7 +16,7 @@ from pipelines import plan, stage
 from pipelines.graph import dvc
 
 FOLDER = stage.DATA / "studies"
-PROJECT = ("benchmark", "pipelines", "dvc.yaml", "pyproject.toml")
+PROJECT = ("benchmark", "pipelines", "results/bench", "dvc.yaml", "pyproject.toml")
 
 
 def main(name: str) -> None:

@@ -295,11 +295,11 @@ def test_the_input_is_not_changed():
 
 
 def test_a_failing_library_function_is_named(monkeypatch):
-    def ecg_clean(*_, **__):
+    def ecg_findpeaks(*_, **__):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(biosignal.nk, "ecg_clean", ecg_clean)
-    with pytest.raises(Unusable, match=r"^ecg: neurokit2\.ecg_clean failed, ZeroDivisionError"):
+    monkeypatch.setattr(biosignal.nk, "ecg_findpeaks", ecg_findpeaks)
+    with pytest.raises(Unusable, match=r"^ecg: neurokit2\.ecg_findpeaks failed, ZeroDivisionError"):
         clip("ecg", good("ecg"))
 
 

@@ -17,7 +17,9 @@ from benchmark.report import (
     failures,
     forest,
     gallery,
+    growth,
     hallucination,
+    page,
     ranks,
     spread,
     structure,
@@ -268,3 +270,42 @@ def test_ranks_that_cannot_be_read_have_a_reason(tmp_path):
     }
     drawn = ranks.draw(two | {"reason": "two methods: a paired test compares them"}, "made_up")
     assert drawn.figure and drawn.reading.endswith("left out. Two methods: a paired test compares them.")
+
+
+def measured(path) -> None:
+    """Growth as `make bench` writes it."""
+    points = [("clips", count, x) for count in (1, 15) for x in (1000, 10_000, 100_000)]
+    points += [("batch", 1, x) for x in (32, 64, 128, 256, 512, 1024, 2048)]
+    points += [("replicas", x, x) for x in (1, 2, 5, 10, 15, 30)]
+    rows = [
+        (quantity, against, method, count, x, 0.5 + x / 1000 + 300 * (quantity == "memory_mb"))
+        for quantity in ("load_s", "train_s", "memory_mb")
+        for method in ("prevalent_only", "kdot")
+        for against, count, x in points
+    ]
+    columns = ["quantity", "against", "method", "replicas", "x", "y"]
+    pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
+
+
+def test_growth_is_drawn_where_it_was_measured_and_stands_on_the_page(tmp_path, monkeypatch):
+    assert growth.draw(tmp_path / "growth.csv") is None
+    measured(tmp_path / "growth.csv")
+    drawn = growth.draw(tmp_path / "growth.csv")
+    panels = [axes for axes in drawn.figure.axes if axes.axison]
+    assert len(panels) == 9 and all(axes.get_xscale() == axes.get_yscale() == "log" for axes in panels)
+    assert [len(axes.lines) for axes in panels[:3]] == [5, 3, 3]  # methods, by replicas, and what is linear
+    found = texts(drawn.figure, monkeypatch)
+    for (one, a), (other, b) in combinations(found, 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+        assert apart or rotated(one, other), f"{one!r} overlaps {other!r}"
+    shown = page.figure(drawn._replace(figure=None), style.save(drawn.figure, tmp_path, "bench-growth"))
+    told = page.html(made.suite(), {}, [], [], {}, shown)
+    assert 'id="bench-growth"' in told and '<a href="#growth">' in told
+    assert 'id="growth"' not in page.html(made.suite(), {}, [], [], {})
+
+
+def test_growth_of_some_axes_alone_is_drawn(tmp_path):
+    measured(tmp_path / "growth.csv")
+    rows = pd.read_csv(tmp_path / "growth.csv")
+    rows[rows.against == "clips"].to_csv(tmp_path / "growth.csv", index=False)
+    assert sum(axes.axison for axes in growth.draw(tmp_path / "growth.csv").figure.axes) == 3

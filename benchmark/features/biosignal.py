@@ -8,7 +8,7 @@ from typing import NamedTuple
 import neurokit2 as nk
 import numpy as np
 from pydantic import BaseModel, Field
-from scipy.signal import butter, find_peaks, sosfiltfilt
+from scipy.signal import butter, filtfilt, find_peaks, sosfiltfilt
 
 from benchmark.sensing import heart
 from benchmark.sensing.heart import logarithm
@@ -17,6 +17,7 @@ from benchmark.types import Definitions, Features, Signal, Signals, Unusable
 VERSION = 2
 COMPLETE = 0.9  # share of a clip that must have been recorded
 BREATH_BPM = (3, 60)
+MAINS_HZ = 50
 LARGEST = 1e12
 
 
@@ -112,8 +113,9 @@ def _checked(signal: np.ndarray, rate: float, measure: Measure, segments: int, o
         raise Unusable(f"too short, {signal.size} samples at {rate:g} Hz")
     if missing.mean() > options.max_missing:
         raise Unusable(f"{missing.mean():.0%} of the samples are missing")
-    at = np.arange(signal.size)
-    signal = np.interp(at, at[~missing], signal[~missing])
+    if missing.any():
+        at = np.arange(signal.size)
+        signal = np.interp(at, at[~missing], signal[~missing])
     if np.ptp(signal) < 1e-9 * max(1.0, np.abs(signal).max()):
         raise Unusable("flat, it does not vary")
     if (frozen := _longest_run(signal) / signal.size) > options.max_frozen:
@@ -169,7 +171,8 @@ def _eda(signal: np.ndarray, rate: float, segments: int, options: Options):
 
 
 def _ecg(signal: np.ndarray, rate: float, segments: int, options: Options):
-    clean = _ask(nk.ecg_clean, signal, sampling_rate=rate)
+    width = int(rate / MAINS_HZ) if rate >= 100 else 2  # of a moving average that takes out the mains
+    clean = filtfilt(np.ones(width), [width], _filter(signal, rate, 5, "highpass", 0.5))  # ecg_clean
     peaks = np.asarray(_ask(nk.ecg_findpeaks, clean, sampling_rate=rate)["ECG_R_Peaks"], int)
     return heart.measure(clean, peaks, rate, segments, options.min_beat_likeness)
 

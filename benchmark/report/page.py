@@ -44,9 +44,11 @@ def html(
     together: list[dict],
     across_tasks: list[Figure],
     unread: dict[str, dict[str, str]],
+    growth: Figure | None = None,
 ) -> str:
     """The whole page. figures: task -> its figures; together: rows of comparison.combined; across_tasks: figures of all
-    tasks together; unread: task -> model -> why its predictions could not be drawn."""
+    tasks together; unread: task -> model -> why its predictions could not be drawn; growth: of time and memory, where
+    it was measured."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": jinja2.StrictUndefined}
     environment = jinja2.Environment(loader=loader, autoescape=True, **options)
@@ -58,6 +60,7 @@ def html(
         leaderboard=across(records),
         combined=combined(together),
         across=across_tasks,
+        growth=growth,
         tasks=tasks,
         failures=failures.table(records, unread),
         provenance=provenance.table(records),

@@ -1,0 +1,1 @@
+"""How fast: every comparison side by side on one machine."""
