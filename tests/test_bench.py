@@ -221,9 +221,10 @@ def test_instances_of_a_stage_are_added_up():
 STAGE = """
 from pathlib import Path
 from benchmark import executor, seeds
+from benchmark.sections import Runtime
 def main(way):
     if way == "pool":
-        executor.spread(abs, range(-9, 0), "items", 1)
+        executor.map(abs, range(-9, 0), "items", Runtime(workers=1))
     for number in range(9):
         Path("../reached.txt").write_text(str(number))
         seeds.seed(way, number)

@@ -11,6 +11,7 @@ from benchmark import executor
 from benchmark.bench import clock, page, recordings, yardsticks
 from benchmark.bench.recordings import Material
 from benchmark.params import Params
+from benchmark.sections import Runtime
 
 YARDSTICKS = {  # kind -> what else is done to the same recordings
     "vision": {
@@ -102,4 +103,4 @@ def workers(own: Material, seconds: float) -> dict:
 
 
 def spread(items: list[Material], count: int) -> None:
-    executor.spread(Material.extract, items, "recordings", count)
+    executor.map(Material.extract, items, "recordings", Runtime(workers=count))

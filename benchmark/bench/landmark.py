@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-POOL = "benchmark.executor:spread"  # a landmark that is given the function to watch, for whatever process runs it
+POOL = "benchmark.executor:map"  # a landmark that is given the function to watch, for whatever process runs it
 ITEMS = 4  # of a pool: two for each of two processes
 
 
