@@ -15,6 +15,8 @@ from benchmark.params import Task, Training
 from benchmark.seeds import seed
 from benchmark.train import Fitted, Replica, batch_orders, pad
 
+MOST = 1024  # validation clips of each replica that are asked about at a time
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -109,13 +111,15 @@ class Cell:
     def judge(self, modalities, hidden=()):
         """A judge for train.fit: each replica's headline metric on its own validation clips, some inputs hidden."""
         rows = pad(self.validation).to(self.device)
-        shown = missing.hide(self.view(rows, modalities), [name for name in modalities if name not in hidden])
+        seen = [name for name in modalities if name not in hidden]
         mean, deviation = (values[:, None] for values in self.scale)
         truth = self.table.target[rows].cpu().numpy()
         headline, kind = stats.headline(self.task), self.task.kind
 
         def score(run) -> np.ndarray:
-            said = (run(shown["x"], shown["visible"]).prediction * deviation + mean).cpu().numpy()
+            views = (missing.hide(self.view(own, modalities), seen) for own in rows.split(MOST, dim=1))
+            said = torch.cat([run(view["x"], view["visible"]).prediction for view in views], dim=1)
+            said = (said * deviation + mean).cpu().numpy()
             prediction = decide(said, kind)
             found = np.full(len(self.replicas), np.nan)
             for number, own in enumerate(self.validation):

@@ -54,10 +54,7 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], d
     spoken = held["z"].new_full((replicas, clips, 1 + slots, cell.outputs), torch.nan)
     members = [everything]
     for part in parts(cell):
-        teachers = teacher.restore(part, teacher.fit(part).state)
-        own = teacher.everything(part, teachers)
-        told = rescaled(spaces.said(part, spaces.fit(part, own), own)["prediction"], part, cell)
-        own["prediction"] = rescaled(own["prediction"], part, cell)
+        own, told = asked(part, cell)
         for number, rows in enumerate(part.test):
             turn = rotation(own["z"][number, part.train[number]], everything["z"][number, part.train[number]])
             held["z"][number, rows] = own["z"][number, rows] @ turn
@@ -65,6 +62,16 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> tuple[dict[str, Tensor], d
             spoken[number, rows] = told[number, rows]
         members.append(own)
     return held, consensus(cell, members), spoken
+
+
+def asked(part: Cell, cell: Cell) -> tuple[dict[str, Tensor], Tensor]:
+    """What the teachers of a part, trained here, say of all clips (z and prediction), and what their spaces predict."""
+    own = teacher.everything(part, teacher.restore(part, teacher.fit(part).state))
+    told = spaces.said(part, spaces.fit(part, own), own, ("prediction",))["prediction"]
+    return (
+        {"z": own["z"], "prediction": rescaled(own["prediction"], part, cell)},
+        rescaled(told, part, cell),
+    )
 
 
 def consensus(cell: Cell, members: list[dict[str, Tensor]]) -> dict[str, Tensor]:

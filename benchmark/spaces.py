@@ -65,11 +65,13 @@ def fit(cell: Cell, everything: dict[str, Tensor]) -> Fitted:
 
 
 @torch.no_grad()
-def said(cell: Cell, fitted: Fitted, everything: dict[str, Tensor]) -> dict[str, Tensor]:
+def said(cell: Cell, fitted: Fitted, everything: dict[str, Tensor], names=("z", "prediction")) -> dict[str, Tensor]:
     """z (replicas, N, 1 + modalities, WIDTH) and prediction (..., outputs): the joint space, then each modality's."""
-    found = {"z": [], "prediction": []}
+    replicas, clips, slots = everything["seen"].shape
+    joint = {name: everything[name] for name in names}
+    found = {name: own.new_empty(replicas, clips, 1 + slots, own.shape[-1]) for name, own in joint.items()}
     for number, module in enumerate(train.load(networks(cell), fitted.state)):
-        z, prediction = module(everything["tokens"][number])
-        found["z"].append(torch.cat([everything["z"][number, :, None], z], -2))
-        found["prediction"].append(torch.cat([everything["prediction"][number, :, None], prediction], -2))
-    return {name: torch.stack(values) for name, values in found.items()}
+        told = dict(zip(("z", "prediction"), module(everything["tokens"][number]), strict=True))
+        for name, values in found.items():
+            values[number, :, 0], values[number, :, 1:] = joint[name][number], told[name]
+    return found

@@ -5,9 +5,11 @@ from torch import Tensor
 
 from benchmark import objectives, train
 from benchmark.cell import Cell
-from benchmark.models import Network, Output
+from benchmark.models import Network
 from benchmark.params import Method
 from benchmark.train import Fitted, silent
+
+MOST = 2**14  # clips that a teacher is asked about at a time
 
 
 def modalities(cell: Cell) -> tuple[str, ...]:
@@ -37,10 +39,14 @@ def fit(cell: Cell, on_epoch=silent) -> Fitted:
 @torch.no_grad()
 def everything(cell: Cell, teachers: list[Network]) -> dict[str, Tensor]:
     """What the teachers say of all clips: the fields of models.Output, each (replicas, N, ...)."""
-    names = modalities(cell)
-    view = {"x": {n: cell.table.x[n] for n in names}, "visible": {n: cell.table.visible[n] for n in names}}
-    said = [teacher(**view) for teacher in teachers]
-    return {name: torch.stack(values) for name, values in zip(Output._fields, zip(*said, strict=True), strict=True)}
+    found, clips = {}, torch.arange(len(cell.table.clip_id), device=cell.device)
+    for number, teacher in enumerate(teachers):
+        for rows in clips.split(MOST):
+            for name, values in teacher(**cell.view(rows, modalities(cell)))._asdict().items():
+                if name not in found:
+                    found[name] = values.new_empty(len(teachers), len(clips), *values.shape[1:])
+                found[name][number, rows] = values
+    return found
 
 
 def of_training(cell: Cell, said: dict[str, Tensor]) -> dict[str, Tensor]:
