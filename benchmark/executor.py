@@ -37,12 +37,13 @@ def finished(function: Callable[[Any], Any], items: list, title: str, runtime: R
     """Number and result of every item, as soon as it is done. NoWorkers if the processes are lost that work on them."""
     if not items:
         return
-    job, spread = partial(alone, function), clustered if runtime.executor == "dask" else local
+    job, spread = partial(alone, os.getcwd(), function), clustered if runtime.executor == "dask" else local
     yield from progress(spread(job, items, runtime), len(items), title)
 
 
-def alone(function: Callable[[Any], Any], item: tuple[int, Any]) -> tuple[int, Any]:
+def alone(folder: str, function: Callable[[Any], Any], item: tuple[int, Any]) -> tuple[int, Any]:
     number, content = item
+    os.chdir(folder)  # workers live on, and may have been started elsewhere
     with threadpool_limits(1):
         return number, function(content)
 

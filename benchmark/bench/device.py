@@ -1,6 +1,5 @@
 """What a device could do, and how much of it a distillation step and a cell use: the roofline."""
 
-import math
 import shutil
 import subprocess
 import threading
@@ -14,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmark import student, teacher
+from benchmark import ot, student, teacher
 from benchmark.bench import clock, distillation, made, page
 from benchmark.bench.distillation import EPSILON, K
 from benchmark.models import WIDTH
@@ -26,7 +25,7 @@ EXPONENTIAL = 8  # floating point operations that an exponential counts for
 SAMPLE_S = 0.1  # between two looks at the use of a GPU
 
 EXPLANATION = f"""Peaks are measured: a product of float32 matrices, and a copy. The work of a `kdot` step is \
-counted from the docstring of `benchmark/ot.py` and its costs; an exponential counts as {EXPONENTIAL} operations, a \
+counted as in the docstring of `benchmark/ot.py`; an exponential counts as {EXPONENTIAL} operations, a \
 multiply-add as two. *Least*: the time these operations or these bytes would take at the peak, whichever is longer; \
 *share*: that over the time measured. On a GPU *use* is the share of time in which `nvidia-smi` saw it at work."""
 
@@ -52,7 +51,7 @@ def measure(
 
 def peaks(device: torch.device, square: int, copied: int, repetitions: int) -> dict[str, float]:
     """What a product and a copy reach."""
-    matrix, block = torch.rand(square, square, device=device), torch.rand(copied // 4, device=device)
+    matrix, block = torch.ones(square, square, device=device), torch.ones(copied // 4, device=device)
     target = torch.empty_like(block)
     runs = {"product": lambda: matrix @ matrix, "copy": lambda: target.copy_(block)}
     best = {n: min(own) for n, own in clock.race(settled(runs, device), repetitions, "peaks", 0.1).items()}
@@ -76,7 +75,7 @@ def roofline(size: int, device: torch.device, peak: dict[str, float], repetition
     teacher, student = (z.to(device) for z in distillation.embeddings(size, "trained"))
     runs = settled({"kdot": partial(distillation.step, distillation.kdot, teacher, student)}, device)
     seconds = clock.medians(clock.race(runs, repetitions, f"roofline, B = {size}", 0.1))["kdot"]
-    operations, moved = work(size)
+    operations, moved = work(size, device)
     least = max(1e-9 * operations / peak["GFLOP/s"], 1e-9 * moved / peak["GB/s"])
     return {
         "batch": size, "ms": 1e3 * seconds, "steps per second": 1 / seconds, "MFLOP": 1e-6 * operations,
@@ -85,24 +84,15 @@ def roofline(size: int, device: torch.device, peak: dict[str, float], repetition
     }  # fmt: skip
 
 
-def work(size: int, iterations: int = 8) -> tuple[float, float]:
-    """Floating point operations and bytes of one kdot step, forward and backward, with its default options.
-
-    Similarities B^2 D for either side and once more backward. Three costs B^2 k, two of which have a gradient, with two
-    products each. Three transports of L levels: an exponential of B^2 numbers for each kernel, and B^2 multiply-adds
-    for each product with a vector; the self-transports need one in an iteration, the other two. Bytes: every matrix of
-    B^2 floats once written and once read: two similarities and their gradients, three costs, as many kernels and plans.
-    """
-    kernels = levels(2.0 * min(K, size - 1))
-    vectors = 2 * (kernels - 1) + iterations
-    multiply_adds = size**2 * (3 * WIDTH + 3 * K + 2 * 2 * K + (2 + 1 + 1) * vectors)
-    matrices = 2 + 1 + 3 + 2 + 3 * kernels + 3
-    return 2.0 * multiply_adds + EXPONENTIAL * 3.0 * kernels * size**2, 2.0 * 4 * matrices * size**2
-
-
-def levels(largest: float) -> int:
-    """Regularisers from a fiftieth of the largest cost down to epsilon, each a quarter of the one before."""
-    return 1 + max(0, math.ceil(math.log(largest / 50 / EPSILON, 4)))
+def work(size: int, device: torch.device) -> tuple[float, float]:
+    """Floating point operations and bytes of one kdot step, forward and backward, as the docstring of ot.py counts."""
+    k = min(K, size - 1)
+    kernels = ot.schedule(EPSILON, 2.0 * k, distillation.options().iterations)
+    count, steps = len(kernels), sum(level.steps for level in kernels)
+    passes = 2 if device.type == "cpu" else 3
+    multiply_adds = 4 * WIDTH + 5 * k + 3 * steps
+    floats = 18 + 6 * count + passes * steps
+    return (2.0 * multiply_adds + EXPONENTIAL * 3.0 * count) * size**2, 4.0 * floats * size**2
 
 
 def trained(device: torch.device, steps: int, repetitions: int) -> list[dict]:
