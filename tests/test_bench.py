@@ -85,7 +85,7 @@ def test_the_page_says_whether_a_goal_was_met(tmp_path):
     assert (
         "| x | 0.123 |  |" in text
         and "made up, 2 cores, 8 GiB, no GPU" in text
-        and "before: 0.2. 5 repetitions" in text
+        and "before: 0.2. Repetitions: 5." in text
     )
 
 
@@ -108,7 +108,7 @@ def test_an_unknown_part_is_refused_in_a_sentence():
 def test_only_the_parts_that_are_asked_for_are_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(growth, "measure", lambda results: page.part("Growth", "Words.", {}, []) | {"repetitions": 3})
     text = parts.run(choices.load(SHIPPED), tmp_path, SHIPPED.parent, ["growth"], 5)
-    assert "## Growth" in text and "3 repetitions" in text and "## Growth" in capsys.readouterr().out
+    assert "## Growth" in text and "Repetitions: 3." in text and "## Growth" in capsys.readouterr().out
 
 
 def test_the_reference_is_what_the_loss_of_the_suite_converges_to():

@@ -59,7 +59,7 @@ def measured_on(own: dict) -> str:
     return (
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB{gpu}; "
         f"Python {machine['python']}, torch {machine['torch']}, threads {machine['threads']}; load average before: "
-        f"{machine['load']:g}. {own['repetitions']} repetitions."
+        f"{machine['load']:g}. Repetitions: {own['repetitions']}."
     )
 
 
