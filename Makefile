@@ -24,6 +24,7 @@ setup: .venv/ready
 	touch $@
 
 repro: setup # DVC writes dvc.lock in place: one that a kill has cut short is left out, and made again from DVC's cache
+	@find .dvc/tmp/rwlock -empty -delete 2> /dev/null || true
 	@if [ -e dvc.lock ] && [ "$$(tail -c 1 dvc.lock | wc -l)" -eq 0 ]; then mv dvc.lock dvc.lock.cut; fi
 	dvc repro
 

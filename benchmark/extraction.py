@@ -144,8 +144,17 @@ def attempt(step: Callable[[], Any], kind: str) -> tuple[Any, str]:
         return step(), ""
     except Unusable as error:
         return None, str(error)
+    except MemoryError as error:
+        if not greedy(error):  # the machine's fault, not the file's: the clip must not be taken for an absent one
+            raise
+        return None, f"{kind} extraction failed: {error}"
     except Exception as error:  # a foreign file may break any library; one clip must not stop the others
         return None, f"{kind} extraction failed with {type(error).__name__}: {error}"
+
+
+def greedy(error: MemoryError) -> bool:
+    """Whether an array was asked for that is larger than the whole memory: a broken file may say that it is so long."""
+    return getattr(error, "_total_size", 0) > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def blank(job: Job) -> np.ndarray:

@@ -65,6 +65,11 @@ def run(main: Callable) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted; `dvc repro` goes on from here: what is finished is kept")
+    except MemoryError:
+        sys.exit(
+            "error: memory ran out; allow fewer processes with runtime.workers in params.yaml, then run `dvc repro` "
+            "again: what is finished is kept"
+        )
     except Exception as error:
         if sentence := refusal(error):
             sys.exit(f"error: {sentence}")

@@ -17,7 +17,7 @@ import torch
 import yaml
 from test_determinism import ROOT, suite, written
 
-from benchmark import checkpoints
+from benchmark import checkpoints, extraction
 from benchmark.files import refusal, replacing, write_json, write_table, write_text
 from benchmark.synthesis import face
 from pipelines import features, plan, prepare, stage
@@ -165,6 +165,16 @@ def test_a_worker_that_is_killed_is_one_sentence_and_what_was_finished_is_kept(p
     monkeypatch.chdir(folder)
     features.main("biovid")
     assert written(folder, "data") == whole
+
+
+def test_memory_that_runs_out_makes_no_clip_absent_but_a_file_that_asks_for_too_much_does():
+    def out_of_memory():
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        extraction.attempt(out_of_memory, "speech")
+    found, reason = extraction.attempt(lambda: np.empty(1 << 50), "speech")
+    assert found is None and reason.startswith("speech extraction failed: Unable to allocate 8.00 PiB")
 
 
 def workers(session: int) -> list[int]:

@@ -21,7 +21,7 @@ STAGES = {
     "report": ["report"],
     "track": ["track"],
 }
-KILLS, INTERRUPTS, FROM_NOTHING = 20, 14, 6
+KILLS, INTERRUPTS = 20, 14
 
 
 def moments(count: int, name: str) -> list[tuple[str, float]]:
