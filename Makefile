@@ -1,7 +1,7 @@
 # make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
 # make validate: what is known beforehand, found again · make power, make ablation, make formulations: studies
 # over fresh populations
-# make bench: speed
+# make bench: speed · make soak: what kills, fills and breaks it, for half an hour
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -11,7 +11,7 @@ export DO_NOT_TRACK := true
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: setup repro test ui data validate bench power ablation formulations lock
+.PHONY: setup repro test soak ui data validate bench power ablation formulations lock
 
 setup: .venv/ready
 
@@ -22,11 +22,15 @@ setup: .venv/ready
 	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(BIN)/activate
 	touch $@
 
-repro: setup
+repro: setup # DVC writes dvc.lock in place: one that a kill has cut short is left out, and made again from DVC's cache
+	@if [ -e dvc.lock ] && [ "$$(tail -c 1 dvc.lock | wc -l)" -eq 0 ]; then mv dvc.lock dvc.lock.cut; fi
 	dvc repro
 
 test: setup # one thread each: two processes that both use all cores wait for each other
 	OMP_NUM_THREADS=1 pytest
+
+soak: setup # the long tests -> results/soak.md
+	OMP_NUM_THREADS=1 pytest -o python_files='soak_*.py' tests/soak
 
 ui: setup # mirrors what MLflow lacks, prints direct links, then shows what trains; a server of your own is not started
 	@python -m pipelines.track --there

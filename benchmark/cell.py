@@ -41,15 +41,15 @@ class Cell:
 
     def masks(self, condition: str) -> Tensor | None:
         """What each replica's draw of a condition keeps: (replicas, N, modalities) bool; None for the condition `none`.
-        Seeds take draws in turn."""
+        A seed takes its own draw."""
         if condition == "none":
             return None
         drawn = torch.from_numpy(self.table.masks[condition]).to(self.device)
         return drawn[[self.turn(replica, len(drawn)) for replica in self.replicas]]
 
     def turn(self, replica: Replica, draws: int) -> int:
-        """The number of the draw that a replica takes."""
-        return self.training.seeds.index(replica.seed) % draws
+        """The number of the draw that a replica takes: by its seed itself, so that other seeds do not move it."""
+        return replica.seed % draws
 
     def shapes(self, modalities) -> dict[str, tuple[int, ...]]:
         return {name: tuple(self.table.x[name].shape[1:]) for name in modalities}

@@ -11,10 +11,13 @@ from benchmark.files import replacing, write_json
 
 def save(folder: Path, state: dict[str, Tensor], card: dict) -> None:
     """Write weights.safetensors and card.json; a half-written file never carries the final name."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    with replacing(folder / "weights.safetensors") as partial:
-        save_file(tensors, partial)
+    write(folder / "weights.safetensors", {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
     write_json(folder / "card.json", card)
+
+
+def write(path: Path, tensors: dict[str, Tensor]) -> None:
+    with replacing(path) as partial:
+        save_file(tensors, partial)
 
 
 def load(folder: Path) -> tuple[dict[str, Tensor], dict]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.files import write_table
 from benchmark.train import Replica
 
 COLUMNS = ("epoch", "fold", "seed", "term", "value")
@@ -35,4 +36,4 @@ def merge(paths: list[Path], chosen: np.ndarray, replicas: list[Replica], path: 
     for replica, number in zip(replicas, chosen, strict=True):
         table = tables[number]
         kept.append(table[(table.fold == replica.fold) & (table.seed == replica.seed)])
-    pd.concat(kept).sort_values(["epoch", "fold", "seed", "term"]).to_csv(path, index=False)
+    write_table(path, pd.concat(kept).sort_values(["epoch", "fold", "seed", "term"]))

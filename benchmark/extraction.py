@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import plugins
-from benchmark.files import is_pointer, replacing, write_json
+from benchmark.files import is_pointer, replacing, write_json, write_table
 from benchmark.types import Modality, Source, Unusable
 
 
@@ -187,7 +187,7 @@ def pack(folder: Path, clips: pd.DataFrame, modality: Modality, options: Any) ->
     with replacing(folder / "features.npy") as partial:
         np.save(partial, features)
     index = pd.DataFrame({"clip_id": clips.clip_id, "present": [not reason for reason in reasons], "reason": reasons})
-    index.to_parquet(folder / "index.parquet", index=False)
+    write_table(folder / "index.parquet", index)
     extractor = plugins.load("features", modality.kind)
     defined = extractor.definitions(modality.channels, options)._asdict()
     recipe = {"extractor": modality.kind, "version": extractor.VERSION, "versions": extractor.versions(options)}

@@ -1,21 +1,30 @@
 """Files: whole or not there, and told from pointers to them."""
 
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# as libraries say it, each its own way: the last is all that libsndfile says
+FULL = re.compile(r"No space left|quota exceeded|os error 28|\d+ requested and \d+ written|^System error\.$")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A hidden name beside path, with its ending, to write to; it becomes path when the block ends without an error,
-    and is gone after one."""
+    and is gone after one. A full disk is an OSError with the path, whatever library was writing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.tmp{path.suffix}")
     try:
         yield partial
         os.replace(partial, path)
+    except Exception as error:
+        if FULL.search(str(error)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -29,6 +38,25 @@ def write_text(path: Path, text: str) -> None:
     """Write a text under a temporary name, then rename."""
     with replacing(path) as partial:
         partial.write_text(text)
+
+
+def write_table(path: Path, table) -> None:
+    """Write a pandas table without its index under a temporary name, as csv or parquet by the ending, then rename."""
+    with replacing(path) as partial:
+        (table.to_parquet if path.suffix == ".parquet" else table.to_csv)(partial, index=False)
+
+
+def refusal(error: Exception) -> str | None:
+    """What a disk refuses, as a sentence; None for any other error."""
+    where = Path(error.filename).parent.resolve() if getattr(error, "filename", None) else Path.cwd()
+    again = "then run `dvc repro` again: what is finished is kept"
+    if FULL.search(str(error)):
+        return f"no space is left on the disk of {where}; free some, {again}"
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return f"{where} cannot be written, its disk is read-only; mount it for writing, {again}"
+    if isinstance(error, PermissionError):
+        return f"{where}: {error.strerror}; give yourself the right to read and write there, {again}"
+    return None
 
 
 def is_pointer(path: Path) -> bool:

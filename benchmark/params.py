@@ -196,7 +196,7 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 class Missing(Section):
     """What happens when modalities go missing: the masks of benchmark/missing.py, drawn once for all methods."""
 
-    draws: Positive = 3  # masks of each rate; the seeds of training take turns
+    draws: Positive = 3  # masks of each rate; a seed takes number seed modulo draws
     rates: Annotated[list[Rate], Field(min_length=1), AfterValidator(distinct)]
     unequal: Annotated[list[Rate], Field(min_length=2, max_length=2)]  # of the modality hidden least, and most
     gaps: Annotated[list[Rate], AfterValidator(distinct)]  # shares of a clip

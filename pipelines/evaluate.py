@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark import cell as cells
 from benchmark import controls, embeddings, evaluation, geometry, inputs, missing, records, scores, teacher, train
-from benchmark.files import write_json
+from benchmark.files import write_json, write_table
 from benchmark.progress import progress
 from benchmark.report import leaderboard
 from pipelines import stage
@@ -54,7 +54,7 @@ def predicted(cell, params, names: list[str]) -> tuple[dict, dict]:
                 seen |= embeddings.joint(cell, networks[0], rows, name, spec.prevalent)
         else:
             continue
-        found.to_parquet(stage.PREDICTIONS / task / f"{name}.parquet", index=False)
+        write_table(stage.PREDICTIONS / task / f"{name}.parquet", found)
         tables[name] = scores.tables(spec, found)
         cards[name] |= {"tested": records.tested(found, headline)}
     embeddings.save(stage.RESULTS / "embeddings" / f"{task}.npz", seen)
@@ -118,11 +118,10 @@ def summarise(task: str, names: list[str]) -> None:
     scores, provenance = leaderboard.headline_scores(list(found.values())), found[task, names[0]]["provenance"]
     # the task stands in the names too: DVC shows names alone where they differ between files
     write_json(stage.RESULTS / "metrics" / f"{task}.json", {task: {provenance: scores}})
-    (stage.RESULTS / "plots").mkdir(parents=True, exist_ok=True)
     bars = pd.DataFrame(
         [(f"{name} ({provenance})", score) for name, score in scores.items()], columns=["method", "score"]
     )
-    bars.to_csv(stage.RESULTS / "plots" / f"{task}.csv", index=False)
+    write_table(stage.RESULTS / "plots" / f"{task}.csv", bars)
 
 
 def scored(spec, name: str, tables: dict, listed: list, card: dict, fold: dict, options) -> dict:

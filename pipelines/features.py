@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import executor, extraction, plugins
+from benchmark.files import write_table
 from benchmark.types import Modality
 from pipelines import stage
 
@@ -27,7 +28,7 @@ def main(dataset: str) -> None:
         print(f"{dataset} {name}: {tally(counts)}")
     table = pd.concat(failures, ignore_index=True).reindex(columns=["clip_id", "modality", "path", "reason"])
     table = table.sort_values(["modality", "clip_id", "path"], na_position="first")
-    table.to_csv(folder / "failures.csv", index=False)
+    write_table(folder / "failures.csv", table)
     unread = table[table.modality.notna() & (table.reason != "not recorded")]
     refuse_too_many(unread, clips, section.max_failure_rate, folder)
 

@@ -3,6 +3,7 @@
 import shutil
 
 from benchmark import inputs, splits
+from benchmark.files import write_table
 from pipelines import stage
 
 
@@ -16,7 +17,7 @@ def main(task: str) -> None:
         drawn = splits.draw(clips, spec.split)
     except ValueError as error:
         raise stage.Failure(f"tasks.{task}: {error}") from None
-    drawn.to_parquet(folder / "splits.parquet", index=False)
+    write_table(folder / "splits.parquet", drawn)
     print(f"{task}: {len(clips)} clips of {clips.subject_id.nunique()} subjects in {drawn.fold.nunique()} folds")
 
 

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 
 from benchmark import executor, plugins
-from benchmark.files import write_json
+from benchmark.files import write_json, write_table
 from benchmark.params import Population
 from benchmark.reading import sources
 from pipelines import stage
@@ -24,10 +24,10 @@ def main(dataset: str) -> None:
         spread = partial(executor.spread, workers=runtime.workers)
         population = Population(**entry["population"])
         clean = module.synthesize(root, entry["population_name"], population, options, spread)
-        clean.to_parquet(folder / "clean.parquet", index=False)
+        write_table(folder / "clean.parquet", clean)
         reading = module.read(root, options)
-    reading.clips.assign(provenance=source).to_parquet(folder / "clips.parquet", index=False)
-    reading.dropped.to_csv(folder / "dropped.csv", index=False)
+    write_table(folder / "clips.parquet", reading.clips.assign(provenance=source))
+    write_table(folder / "dropped.csv", reading.dropped)
     about = {"provenance": source, "root": root.as_posix(), "dataset": dataset}
     write_json(folder / "source.json", about | {"dropped": {"remarks": len(reading.dropped)}})
     print(f"{dataset}: {sources.summary(reading, source)}")

@@ -4,7 +4,7 @@ import shutil
 from functools import partial
 
 from benchmark import executor, records
-from benchmark.files import write_json, write_text
+from benchmark.files import write_json, write_table, write_text
 from benchmark.report import board, combination, evidence, formats, gallery, leaderboard, page, ranks, style, tables
 from benchmark.report.leaderboard import readable, scored
 from pipelines import stage
@@ -52,9 +52,9 @@ def kept(task: str, figure: style.Drawn) -> page.Figure:
 
 def write_leaderboard(found: list[dict]) -> None:
     rows = leaderboard.rows(found)
-    rows.to_csv(stage.RESULTS / "leaderboard.csv", index=False)
-    (stage.RESULTS / "leaderboard.md").write_text(board.markdown(found))
-    (stage.RESULTS / "leaderboard.tex").write_text(formats.latex(board.across(found), board.caption_across(found)))
+    write_table(stage.RESULTS / "leaderboard.csv", rows)
+    write_text(stage.RESULTS / "leaderboard.md", board.markdown(found))
+    write_text(stage.RESULTS / "leaderboard.tex", formats.latex(board.across(found), board.caption_across(found)))
     write_json(
         stage.RESULTS / "leaderboard.json", {"rows": rows.astype(object).where(rows.notna(), None).to_dict("records")}
     )
@@ -67,8 +67,8 @@ def write_tables(found: list[dict]) -> None:
     for task, own in board.by_task(found).items():
         for table in tables.of_task(own) if readable(own) else []:
             caption = board.caption(readable(own)[0], table)
-            (TABLES / f"{task}-{table.name}.csv").write_text(formats.comma_separated(table))
-            (TABLES / f"{task}-{table.name}.tex").write_text(formats.latex(table, caption))
+            write_text(TABLES / f"{task}-{table.name}.csv", formats.comma_separated(table))
+            write_text(TABLES / f"{task}-{table.name}.tex", formats.latex(table, caption))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ os.environ.setdefault("POT_BACKEND_DISABLE_TENSORFLOW", "1")
 import typer
 
 from benchmark import params as choices
+from benchmark.files import refusal
 from benchmark.schema import BadParams
 from benchmark.types import WrongTree
 
@@ -58,6 +59,13 @@ def run(main: Callable) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == 130:  # what typer makes of Ctrl-C; left at that, DVC takes the stage for done
+            raise KeyboardInterrupt
     except (BadParams, WrongTree, Failure) as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted; `dvc repro` goes on from here: what is finished is kept")
+    except Exception as error:
+        if sentence := refusal(error):
+            sys.exit(f"error: {sentence}")
+        raise

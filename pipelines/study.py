@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import grid, power, records
-from benchmark.files import write_json
+from benchmark.files import write_json, write_text
 from benchmark.params import Params, Study
 from benchmark.progress import progress
 from benchmark.report import sensitivity, studies
@@ -42,7 +42,7 @@ def main(name: str) -> None:
     if levels:
         page += "\n" + sensitivity.markdown(study, results, levels, confidence)
         sensitivity.figure(name, study, results, levels, confidence, folder)
-    (folder / f"{name}.md").write_text(page)
+    write_text(folder / f"{name}.md", page)
     studies.figure(name, study, results, folder / f"{name}.png")
     print(f"results/studies/{name}.md: {len(study.compared)} methods over {study.populations} populations")
 

@@ -1,7 +1,5 @@
 """teacher: features and splits -> teachers, their T-Nets, and what they say of their training clips."""
 
-from safetensors.torch import save_file
-
 from benchmark import cell as cells
 from benchmark import checkpoints, crossfit, curves, spaces, teacher, tnet, train
 from pipelines import stage
@@ -11,7 +9,6 @@ def main(task: str) -> None:
     params, spec = stage.params(), stage.task_of(task)
     cell = cells.load(task, spec, stage.training(), stage.INPUTS / task, train.device(params.runtime.device), None)
     folder = stage.MODELS / task
-    (folder / "targets").mkdir(parents=True, exist_ok=True)
 
     untrained = teacher.networks(cell)
     fitted = teacher.fit(cell, curves.recorder(folder / "teacher" / "curves.csv", cell.replicas))
@@ -35,7 +32,7 @@ def main(task: str) -> None:
         "spaces": said | several,
     }
     for name, values in targets.items():
-        save_file(teacher.of_training(cell, values), folder / "targets" / f"{name}.safetensors")
+        checkpoints.write(folder / "targets" / f"{name}.safetensors", teacher.of_training(cell, values))
     print(f"{task}: teachers of {len(cell.replicas)} replicas, {cells.summary(fitted)}")
 
 

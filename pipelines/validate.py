@@ -2,7 +2,7 @@
 
 import json
 
-from benchmark.files import write_json
+from benchmark.files import write_json, write_text
 from benchmark.validation import page
 from pipelines import stage
 
@@ -12,7 +12,7 @@ PARTS = ("simulations", "transport", "views", "terms", "statistics")
 def main() -> None:
     folder = stage.RESULTS / "validation"
     sections = {part: page.Section(**json.loads((folder / f"{part}.json").read_text())) for part in PARTS}
-    (stage.RESULTS / "validation.md").write_text(page.markdown(sections))
+    write_text(stage.RESULTS / "validation.md", page.markdown(sections))
     write_json(stage.RESULTS / "validation.json", page.content(sections))
     print(f"results/validation.md: {sum(len(section.rows) for section in sections.values())} rows")
 

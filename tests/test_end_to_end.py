@@ -2,74 +2,12 @@
 
 import csv
 import json
-import os
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
-
-ROOT = Path(__file__).parents[1]
-METHODS = ["prevalent_only", "kd", "pknot"]
-TASKS = {"biovid_level": "biovid", "recola_av": "recola"}  # of a clip each, and of windows
-
-
-class Clone:
-    """A copy of the project with a git history of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        listed = self.git("ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT)
-        for name in filter(None, listed.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
-        (folder / "dvc.lock").unlink(missing_ok=True)
-        self.git("init", "-q")
-        self.commit("clone")
-
-    def commit(self, message: str) -> None:
-        self.git("add", "-A")
-        self.git("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
-
-    def git(self, *words: str, cwd: Path | None = None) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=cwd or self.folder, check=True, capture_output=True, text=True
-        ).stdout
-
-    def run(self, *words: str) -> subprocess.CompletedProcess:
-        """A command of the activated environment."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC"))}
-        return subprocess.run(words, cwd=self.folder, env=clean | {"PATH": path}, capture_output=True, text=True)
-
-    def repro(self, *words: str) -> set[str]:
-        """Stages that `dvc repro`, or another command of DVC, ran."""
-        done = self.run("dvc", *(words or ("repro",)))
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
-
-    def edit(self, change) -> None:
-        path = self.folder / "params.yaml"
-        params = yaml.safe_load(path.read_text())
-        change(params)
-        path.write_text(yaml.safe_dump(params, sort_keys=False))
-
-    def leaderboard(self) -> list[dict]:
-        with (self.folder / "results" / "leaderboard.csv").open() as file:
-            return list(csv.DictReader(file))
-
-
-def make_small(params: dict) -> None:
-    params["suite"] |= {"datasets": list(TASKS.values()), "tasks": list(TASKS), "methods": METHODS}
-    params["populations"]["shared"] |= {"subjects": 10, "clips": 5}
-    params["populations"]["conversation"] |= {"subjects": 10, "seconds": 18}
-    params["training"] |= {"seeds": [0], "epochs": 3, "steps": 3, "batch": 16}
-    params["evaluation"]["resamples"] = 200
-    params["validation"] = {"repetitions": 2, "draws": 100, "methods": ["prevalent_only", "kd"]}
+from clones import METHODS, TASKS, Clone, make_small
 
 
 @pytest.fixture(scope="module")

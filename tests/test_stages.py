@@ -250,3 +250,26 @@ def test_students_of_a_teacher_that_diverged_are_left_out_with_it(project, monke
     for name in ("teacher", "teacher_hallucinated", "kd", "pknot", "crossfit"):
         assert found[name]["left_out"] == [{"seed": 0, "reason": "fold 1 diverged at epoch 1"}], name
     assert found["prevalent_only"]["left_out"] == []
+
+
+def test_a_method_more_changes_no_number_of_another_but_those_that_speak_of_all(project):
+    """p_holm is corrected for all that are compared; everything else is of a model alone, or of a pair."""
+    every = evaluated()
+    predictions = {path.name: path.read_bytes() for path in (stage.PREDICTIONS / "made_up").iterdir()}
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["suite"]["methods"] = ["pknot", "prevalent_only"]
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    few = evaluated()
+    for path in (stage.PREDICTIONS / "made_up").iterdir():
+        assert path.read_bytes() == predictions[path.name], path.name
+    differing = set()
+    for name, record in few.items():
+        differing |= {(name, *where) for where in differences(record, every[name])}
+    assert {where[-1] for where in differing} <= {"p_holm"}, differing
+
+
+def differences(one, other, *where) -> list[tuple]:
+    """Where two records differ: the keys that lead there."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [found for key in one for found in differences(one[key], other[key], *where, key)]
+    return [] if one == other else [where]

@@ -12,6 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmark.files import replacing
+
 # Okabe and Ito's colours, told apart by colour-blind people; markers and lines tell the same things apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -96,7 +98,6 @@ def several(names: Iterable[str]) -> str:
 
 def save(figure: Figure, folder: Path, name: str) -> Saved:
     """Write name.png and name.svg; no date or version in them, so equal numbers give equal bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
     png, svg = io.BytesIO(), io.BytesIO()
     with settings():
         figure.get_layout_engine().execute(figure)
@@ -105,7 +106,8 @@ def save(figure: Figure, folder: Path, name: str) -> Saved:
         figure.savefig(svg, format="svg", metadata={"Date": None})
     saved = Saved(indexed(png), svg.getvalue())
     for ending, content in saved._asdict().items():
-        (folder / f"{name}.{ending}").write_bytes(content)
+        with replacing(folder / f"{name}.{ending}") as partial:
+            partial.write_bytes(content)
     return saved
 
 

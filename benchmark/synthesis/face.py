@@ -1,5 +1,7 @@
 """Face video of a synthetic person: a head that moves, with parts that move by expression units."""
 
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +89,8 @@ def write(path: Path, frames: Iterable[np.ndarray], rate: float = 25.0) -> None:
         for frame in frames:
             writer.write(frame)
         writer.release()
+        if not cv2.VideoCapture(str(part)).isOpened():  # the writer says nothing of a full disk
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         part.replace(path)
     finally:
         writer.release()

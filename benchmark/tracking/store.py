@@ -84,7 +84,7 @@ def check_file(path: Path) -> None:
         again = f"It only mirrors results/records: move {path} away and it is made again"
         if "locked" in str(error):
             again = "Another program is writing to it: wait, or end that program"
-        elif "readonly" in str(error) or "unable to open" in str(error):
+        elif not path.is_dir() and ("readonly" in str(error) or "unable to open" in str(error)):
             again = f"Give yourself the right to write to {path} and its folder"
         raise OSError(f"{error}. {again}") from None
 
@@ -101,6 +101,9 @@ def reason(error: Exception) -> str:
     """The first line of what MLflow says, or plainer words for what happens often."""
     text = str(error)
     known = {
+        "(sqlite3.DatabaseError)": "it is damaged. It only mirrors results/records: move it away and it is made again",
+        "database is locked": "Another program is writing to it: wait, or end that program",
+        "disk is full": "no space is left on its disk; free some",
         "Connection refused": "nothing answers there",
         "Connection reset": "it broke the connection off",
         "closed connection": "it broke the connection off",
