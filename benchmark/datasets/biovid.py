@@ -114,7 +114,7 @@ def read_samples(path: Path) -> pd.DataFrame:
     table = tables.text(path, "\t", COLUMNS, WrongTree)
     if table.empty:
         raise WrongTree(f"{path.name} lists no sample")
-    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("subject_id", "class_id")}
+    numbers = {name: tables.values(table[name]) for name in ("subject_id", "class_id")}
     wrong = {
         "an unknown class_id": ~numbers["class_id"].isin(range(len(CLASSES))),
         "a subject_id that is not a number": ~np.isfinite(numbers["subject_id"]),
