@@ -23,7 +23,7 @@ def frame_times(path: Path) -> np.ndarray:
         stream = container.streams.video[0]
         try:
             stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
-        except av.FFmpegError as error:
+        except (av.FFmpegError, IndexError) as error:  # IndexError: at a track that was not announced
             raise Unusable(f"the video cannot be read: {error}") from None
         stamps = sorted(stamp for stamp in stamps if stamp is not None)
         if not stamps:
@@ -66,7 +66,7 @@ def _decoded(container, stream) -> tuple[float, np.ndarray]:
             held += len(parts[-1])
             if held > sizes.SOUND:
                 raise Unusable(f"the sound has more than {sizes.SOUND} samples: divide it into shorter recordings")
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
         pass  # told by how much is missing
     if not parts:
         raise Unusable("the sound track holds no sound")

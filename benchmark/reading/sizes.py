@@ -8,7 +8,7 @@ TABLE = 512 * MB  # bytes of text: 8 hours of six channels at 1000 Hz have less
 PICKLE = 2048 * MB  # bytes; a session of WESAD has about 1 GB
 PICTURE = 64 * MB  # bytes, encoded
 SOUND = 2**28  # decoded samples, 1 GB: 93 minutes at 48 kHz
-PIXELS = 2**26  # of a frame or a picture; 8K has half as many
+PIXELS = 2**25  # of a frame or a picture: 7680 x 4320 just fits
 FRAMES = 10**7  # of a video of which only pictures are there; two days at 60 a second
 WINDOWS = 10**6  # that one recording is cut into: six days, one a half second
 

@@ -43,7 +43,7 @@ def listing(raw: Path, found: list[Path]) -> str:
     lines = []
     for path in found:
         lines.append(f"  {path.relative_to(raw)}{'/' if path.is_dir() else ''}")
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             lines += [f"    {child.name}{'/' if child.is_dir() else ''}" for child in sorted(path.iterdir())]
     more = f"\n  ... and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return "\n".join(lines[:SHOWN] or ["  nothing but the README"]) + more
