@@ -1,7 +1,7 @@
 # make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
 # make validate: what is known beforehand, found again · make power, make ablation, make formulations: studies
 # over fresh populations
-# make bench: speed · make soak: what kills, fills and breaks it, for half an hour
+# make bench: speed · make soak: what kills, fills and breaks it, for half an hour · make audit: known vulnerabilities
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -11,7 +11,7 @@ export DO_NOT_TRACK := true
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: setup repro test soak ui data validate bench power ablation formulations lock
+.PHONY: setup repro test soak ui data validate bench power ablation formulations lock audit
 
 setup: .venv/ready
 
@@ -54,3 +54,9 @@ lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv export --quiet --no-hashes --no-annotate --no-header --all-groups \
 	  | grep -vE '^(nvidia|triton|cuda)' | sed -E '/^torch==/s/ ;.*//; s/\+cpu//' | uniq > requirements.lock
 	rm uv.lock
+	$(MAKE) --no-print-directory setup
+	python -m benchmark.licences
+
+audit: setup # asks pypi.org about every package of requirements.lock; one that cannot be asked about is an error
+	uv tool run pip-audit==2.10.1 --strict --no-deps --disable-pip --requirement requirements.lock
+	python -m benchmark.licences
