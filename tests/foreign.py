@@ -91,7 +91,7 @@ def shard() -> list[bytes]:
 
 
 def session() -> dict:
-    label = np.repeat([0, 1, 2, 0], 2100).astype(np.int8)
+    label = np.repeat([0, 1], [300, 1500]).astype(np.int8)
     chest = {name: np.zeros((len(label), 3 if name == "ACC" else 1), np.int8) for name in ("ACC", "ECG", "EMG", "EDA")}
     chest |= {name: np.zeros((len(label), 1), np.int8) for name in ("Temp", "Resp")}
     return {"subject": "S2", "label": label, "signal": {"chest": chest, "wrist": {}}}
@@ -132,6 +132,30 @@ def card() -> list[bytes]:
     own |= {"shapes": {"vision": [3]}, "features": {"vision": features | {"extractor": "vision", "clip": {}}}}
     own |= {"name": "kd", "task": "t", "data": {}, "windows": {"length_s": 6.0, "hop_s": 3.0}}
     return [json.dumps(own).encode(), b"{}"]
+
+
+def trained(path: Path):
+    """The student of a card whose weights are these."""
+    (path.parent / "card.json").write_bytes(card()[0])
+    return students.load(path.parent)
+
+
+@cache
+def weights() -> list[bytes]:
+    import torch
+    from safetensors.torch import save
+
+    from benchmark.models import Network
+
+    torch.manual_seed(0)
+    return [
+        save(
+            {
+                name: value[None].contiguous()
+                for name, value in Network({"vision": (3,)}, 2, "pooled").state_dict().items()
+            }
+        )
+    ]
 
 
 def record() -> list[bytes]:
@@ -243,5 +267,6 @@ PARSERS = {
     "shard": Parser("a.npz", extraction.read_shard, shard),
     "record": Parser("kd.json", records.read_record, record),
     "card": Parser("card.json", student, card),
+    "weights": Parser("weights.safetensors", trained, weights),
     "params.yaml": Parser("params.yaml", params.load, texts(PARAMS, "a: &a [1, 2]\nb: [*a, *a]\n")),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from benchmark.types import Audio, Unusable
 # what FFmpeg is to take a file for: among its other formats are playlists, which name further files and addresses
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,m4v,asf,flv,wav,w64,flac,mp3,ogg,aac"
 OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+LATEST = 600  # s
 RATES = (1000, 400_000)  # samples per second of sound
 COMPLETE = 0.9  # share of what a file promises below which it counts as truncated
 UNKNOWN = 0xFFFFFFFF  # size in the header of a wav that was written as a stream
@@ -47,9 +48,9 @@ def sound(path: Path) -> Audio:
         if cut_short(path) or len(samples) / rate < COMPLETE * promised:
             raise Unusable(f"the sound is truncated after {len(samples) / rate:.1f} s")
         lead = begin - _video_start(container) if container.streams.video else 0.0
+    if lead > LATEST:
+        raise Unusable(f"the sound begins {lead:.0f} s after the picture; up to {LATEST} s are filled with silence")
     shift = round(lead * rate)
-    if shift + len(samples) > sizes.SOUND:
-        raise Unusable(f"the sound begins {lead:.0f} s after the picture")
     samples = np.concatenate([np.zeros(shift, np.float32), samples]) if shift > 0 else samples[-shift:]
     return Audio(rate, samples)
 

@@ -36,7 +36,8 @@ def main(name: str, runs: str, folder: str) -> None:
             parser.read(home / parser.name)
         faulthandler.cancel_dump_traceback_later()
 
-    limits = ["-timeout=0", "-rss_limit_mb=2500", "-max_len=16384", "-len_control=0"]
+    longest = max(4096, *map(len, parser.seeds()))
+    limits = ["-timeout=600", "-rss_limit_mb=2500", f"-max_len={longest}", "-len_control=0"]
     kept = [f"-artifact_prefix={place}/", f"-dict={place}/words", "-print_final_stats=1", "-seed=1", "-verbosity=0"]
     atheris.Setup([sys.argv[0], str(corpus), f"-runs={runs}", *limits, *kept], one)
     atheris.Fuzz()
