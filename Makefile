@@ -8,18 +8,24 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# its index holds pickles, and would lie in /var/tmp, where other users of the machine may write
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.venv/dvc
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 .PHONY: setup repro test soak ui data validate bench power ablation formulations lock audit
 
-setup: .venv/ready
+setup: .venv/dvc
+
+.venv/dvc: | .venv/ready
+	install -d -m 700 $@
 
 .venv/ready: requirements.lock
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip install --compile-bytecode -r requirements.lock
 	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(BIN)/activate
+	echo 'export DVC_SITE_CACHE_DIR="$$VIRTUAL_ENV/dvc"' >> $(BIN)/activate
 	touch $@
 
 repro: setup # DVC writes dvc.lock in place: one that a kill has cut short is left out, and made again from DVC's cache
@@ -57,6 +63,8 @@ lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	$(MAKE) --no-print-directory setup
 	python -m benchmark.licences
 
+# CVE-2025-69872, of diskcache in DVC: whoever may write to its folder can run code; that folder is nobody else's
 audit: setup # asks pypi.org about every package of requirements.lock; one that cannot be asked about is an error
-	uv tool run pip-audit==2.10.1 --strict --no-deps --disable-pip --requirement requirements.lock
+	uv tool run pip-audit==2.10.1 --strict --no-deps --disable-pip --requirement requirements.lock \
+	  --ignore-vuln CVE-2025-69872
 	python -m benchmark.licences

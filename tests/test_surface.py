@@ -79,6 +79,20 @@ def test_the_makefile_and_the_activated_environment_switch_telemetry_off(name):
     assert re.search(rf"echo 'export .*\b{name}=true\b.*' >> \$\(BIN\)/activate", MAKEFILE)
 
 
+def test_the_pickles_of_dvc_lie_where_nobody_else_may_write(tmp_path):
+    """Left alone it puts them into /var/tmp/dvc, for everybody to change."""
+    assert "export DVC_SITE_CACHE_DIR := $(CURDIR)/.venv/dvc\n" in MAKEFILE
+    assert re.search(r"""echo 'export DVC_SITE_CACHE_DIR="\$\$VIRTUAL_ENV/dvc"' >> \$\(BIN\)/activate""", MAKEFILE)
+    assert "install -d -m 700 $@" in MAKEFILE
+    site, dvc = tmp_path / "site", Path(sys.executable).with_name("dvc")
+    site.mkdir(0o700)
+    said = clean() | {"DVC_SITE_CACHE_DIR": str(site)}
+    (tmp_path / "project").mkdir()
+    for words in (["init", "--quiet", "--no-scm"], ["status"]):
+        subprocess.run([dvc, *words], cwd=tmp_path / "project", env=said, check=True, capture_output=True)
+    assert list(site.rglob("cache.db")) and not site.stat().st_mode & 0o077
+
+
 @pytest.mark.parametrize("name", ["core.analytics", "core.check_update"])
 def test_dvc_asks_and_tells_nobody(name):
     dvc = Path(sys.executable).with_name("dvc")
