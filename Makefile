@@ -2,25 +2,31 @@
 # make validate: what is known beforehand, found again · make power, make ablation, make formulations: studies
 # over fresh populations
 # make cells: students trained side by side, where there are more cores or machines than one
-# make bench: speed · make soak: what kills, fills and breaks it, for half an hour
+# make bench: speed · make soak: what kills, fills and breaks it, for half an hour · make audit: known vulnerabilities
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+# its index holds pickles, and would lie in /var/tmp, where other users of the machine may write
+export DVC_SITE_CACHE_DIR := $(CURDIR)/.venv/dvc
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: setup repro test cells soak ui data validate bench power ablation formulations lock
+.PHONY: setup repro test cells soak ui data validate bench power ablation formulations lock audit
 
-setup: .venv/ready
+setup: .venv/dvc
+
+.venv/dvc: | .venv/ready
+	install -d -m 700 $@
 
 .venv/ready: requirements.lock
 	python3 -m venv .venv
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip install --compile-bytecode -r requirements.lock
 	echo 'export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true' >> $(BIN)/activate
+	echo 'export DVC_SITE_CACHE_DIR="$$VIRTUAL_ENV/dvc"' >> $(BIN)/activate
 	touch $@
 
 repro: setup # DVC writes dvc.lock in place: one that a kill has cut short is left out, and made again from DVC's cache
@@ -59,3 +65,11 @@ lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 	uv export --quiet --no-hashes --no-annotate --no-header --all-groups \
 	  | grep -vE '^(nvidia|triton|cuda)' | sed -E '/^torch==/s/ ;.*//; s/\+cpu//' | uniq > requirements.lock
 	rm uv.lock
+	$(MAKE) --no-print-directory setup
+	python -m benchmark.licences
+
+# CVE-2025-69872, of diskcache in DVC: whoever may write to its folder can run code; that folder is nobody else's
+audit: setup # asks pypi.org about every package of requirements.lock; one that cannot be asked about is an error
+	uv tool run pip-audit==2.10.1 --strict --no-deps --disable-pip --requirement requirements.lock \
+	  --ignore-vuln CVE-2025-69872
+	python -m benchmark.licences

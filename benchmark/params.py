@@ -278,6 +278,8 @@ def load(path: Path) -> Params:
     """Read and check params.yaml; BadParams tells every mistake in a sentence of its own."""
     try:
         raw = Loader(path.read_text()).get_single_data()
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
+    except OSError as error:
+        raise BadParams(f"{path} cannot be read: {error.strerror}") from None
     return check(Params, raw, path.name)

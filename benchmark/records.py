@@ -101,7 +101,7 @@ def read_record(path: Path) -> dict | str:
         record = json.loads(path.read_text())
     except FileNotFoundError:
         return f"{path} is missing; {again}"
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"{path} is not a whole record; {again}"
     if not isinstance(record, dict) or record.get("version") != VERSION:
         version = record.get("version") if isinstance(record, dict) else None

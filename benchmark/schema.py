@@ -1,10 +1,13 @@
 """Sections of options and how they are checked: a mistake is told in a sentence that names what is allowed."""
 
 import difflib
+import reprlib
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+BRIEFLY = reprlib.Repr()  # lists that hold each other, as aliases of YAML allow, may be longer than any memory in full
+BRIEFLY.maxlevel, BRIEFLY.maxstring = 2, 100
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -64,7 +67,9 @@ def sentence(schema: type[BaseModel], error: dict, where: str) -> str:
         told = f"{at} is {error['input']!r}" if isinstance(error["input"], str | int | float) else at
         return f"{where}: {told}: {error['ctx']['error']}" if path else f"{where}: {error['ctx']['error']}"
     allowed = f"at least {error['ctx']['min_length']} needed" if error["type"] == "too_short" else error["msg"].lower()
-    return f"{where}: {at} is {error['input']!r}: {allowed.partition(' or instance of')[0]}"
+    given = error["input"]
+    given = BRIEFLY.repr(given) if isinstance(given, list | dict) else repr(given)
+    return f"{where}: {at} is {given}: {allowed.partition(' or instance of')[0]}"
 
 
 def keys(schema: Any, path: tuple) -> list[str]:

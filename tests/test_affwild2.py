@@ -230,3 +230,20 @@ def test_damaged_annotations_never_end_in_a_traceback(tmp_path, case, damage):
         assert "7.txt" in str(reason)
     else:
         assert np.nanmax(found.to_numpy(float)) <= 7 and np.nanmin(found.to_numpy(float)) >= -1
+
+
+def test_an_annotation_that_names_no_expression_is_dropped(tmp_path):
+    place = tmp_path / "annotations" / "EXPR_Set" / "Training_Set"
+    place.mkdir(parents=True)
+    (place / "7.txt").write_text("\n0\n0\n2\n")
+    reading = affwild2.read(tmp_path, EXPR)
+    assert reading.clips.empty and "has the header" in reading.dropped.reason.item()
+
+
+@pytest.mark.parametrize("name", ["99999999999", "\N{SUPERSCRIPT TWO}"])
+def test_pictures_with_impossible_numbers_are_refused(tmp_path, name):
+    place = tmp_path / "cropped_aligned" / "7"
+    place.mkdir(parents=True)
+    (place / f"{name}.jpg").write_bytes(b"x")
+    with pytest.raises(Unusable, match="holds no picture named by its frame number, or one above 10000000"):
+        affwild2.recording(Source("vision", "7", tmp_path, place), CROPS)

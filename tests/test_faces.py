@@ -243,3 +243,9 @@ def test_broken_files_are_refused_quietly(tmp_path, capfd):
     with pytest.raises(Unusable, match="missing"):
         list(track(Video(tmp_path / "nowhere.mp4")))
     assert capfd.readouterr().err == ""
+
+
+def test_a_picture_too_narrow_to_be_made_smaller_is_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((2000, 1, 3), np.uint8))
+    with pytest.raises(Unusable, match="its frames of 1 x 2000 are too narrow"):
+        list(Film(Crops((tmp_path / "1.png",), (0.0,)), 5.0))

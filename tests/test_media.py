@@ -1,5 +1,6 @@
 """Containers: frames by time stamp, sound aligned with the picture."""
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -84,4 +85,25 @@ def test_a_truncated_wav_is_refused(tmp_path):
     content = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(content[: len(content) // 2])
     with pytest.raises(Unusable, match=r"the sound is truncated after 1\.0 s"):
+        media.sound(tmp_path / "a.wav")
+
+
+def test_sound_that_begins_long_after_the_picture_is_refused(tmp_path):
+    """Silence in front of it could be longer than any memory."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as made:
+        picture, track = made.add_stream("mpeg4", rate=25), made.add_stream("flac", rate=16_000, layout="mono")
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        shown = av.VideoFrame.from_ndarray(FRAMES[0], format="bgr24")
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), format="s16", layout="mono")
+        heard.sample_rate, heard.pts = 16_000, 16_000 * 700
+        for stream, frame in ((picture, shown), (track, heard)):
+            made.mux(stream.encode(frame))
+            made.mux(stream.encode(None))
+    with pytest.raises(Unusable, match="the sound begins 700 s after the picture; up to 600 s are filled"):
+        media.sound(tmp_path / "a.mkv")
+
+
+def test_a_rate_that_no_sound_has_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", beep(16_000, 0.0), 16)
+    with pytest.raises(Unusable, match="the sound has 16 samples per second; 1000 to 400000 are read"):
         media.sound(tmp_path / "a.wav")

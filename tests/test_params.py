@@ -165,3 +165,32 @@ def test_the_plan_stops_at_names_that_do_not_exist(tmp_path, monkeypatch, raw, p
     monkeypatch.chdir(tmp_path)
     with pytest.raises(schema.BadParams, match=re.escape(told)):
         plan.main()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"a: \xdf", "is not valid YAML: 'utf-8' codec can't decode"),
+        (b"a: " + b"[" * 100_000, "is not valid YAML: maximum recursion depth"),
+        (b"a: !!timestamp 2001-99-99", "is not valid YAML: month must be in 1..12"),
+        (b"a: " + b"9" * 10_000, "is not valid YAML: Exceeds the limit"),
+    ],
+)
+def test_what_breaks_the_reader_of_yaml_is_told(tmp_path, content, told):
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(schema.BadParams, match=re.escape(told)):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(schema.BadParams, match=r"nowhere\.yaml cannot be read: No such file"):
+        params.load(tmp_path / "nowhere.yaml")
+
+
+def test_lists_that_hold_each_other_are_not_written_out(tmp_path, raw):
+    vast = ["x"] * 9
+    for _ in range(12):
+        vast = [vast] * 9
+    raw["suite"]["datasets"] = vast
+    told = mistake(tmp_path, raw)
+    assert "suite.datasets.0 is [[" in told and len(told) < 5000

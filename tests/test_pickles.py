@@ -193,3 +193,17 @@ def test_a_damaged_pickle_is_read_or_refused(tmp_path, data):
         pickles.read(saved(tmp_path, damaged))
     except Unusable as error:
         assert "S2.pkl" in str(error)
+
+
+def test_a_program_of_more_steps_than_arrays_take_is_stopped(tmp_path):
+    assert "more than 1000000 steps" in refused(tmp_path, b"\x80\x02" + b"]" * 2_000_000)
+    assert "more than 1000000 steps" in refused(tmp_path, b"I1\n" * 1_000_000)
+
+
+def test_what_is_no_array_of_numbers_is_one_that_is_none():
+    nested = [1]
+    for _ in range(40):
+        nested = [nested] * 40
+    for value in (nested, "1", None, {}, np.array(["a"]), np.array([None])):
+        assert np.isnan(pickles.numbers(value)) and pickles.numbers(value).shape == ()
+    assert pickles.numbers(np.arange(3)).tolist() == [0, 1, 2]

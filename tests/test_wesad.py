@@ -287,3 +287,21 @@ def test_a_damaged_session_is_read_or_refused(tmp_path, data):
             open_device(tmp_path, device)
         except Unusable as error:
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        ({"subject": np.arange(3)}, "another subject"),
+        ({"subject": ["S2"]}, "another subject"),
+        ({"label": [[1, 2], [3]]}, "label is not a row of numbers"),
+        ({"label": [1] * 70_000}, "label is not a row of numbers"),
+        ({2**20_000: 1, "label": "none"}, "label is not a row of numbers"),
+    ],
+)
+def test_content_of_another_kind_than_the_owners_is_dropped(tmp_path, held, reason):
+    write_subject(tmp_path / "WESAD", "S10")
+    (tmp_path / "WESAD" / "S2").mkdir()
+    (tmp_path / "WESAD" / "S2" / "S2.pkl").write_bytes(pickle.dumps(content() | held, 2))
+    reading = wesad.read(tmp_path, OPTIONS)
+    assert set(reading.clips.subject_id) == {"S10"} and reason in reasons(reading)

@@ -22,7 +22,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from benchmark.params import Population
-from benchmark.reading import media, tables
+from benchmark.reading import media, sizes, tables
 from benchmark.reading.trees import below, files, folders
 from benchmark.reading.windows import Windows, cut, vote
 from benchmark.types import Audio, Crops, Modality, Reading, Source, Unusable, Video, WrongTree
@@ -160,7 +160,7 @@ def expressions(path: Path) -> pd.Series:
     """Expression by frame as its place in EXPRESSIONS, by the names in the header; -1 says that none was given."""
     table = tables.numbers(path, ",", (), Unusable, skip_blank_lines=False)
     names = [str(name).lower() for name in table.columns]
-    if not set(names) <= set(EXPRESSIONS):
+    if not (names and set(names) <= set(EXPRESSIONS)):
         raise Unusable(f"{path.name} has the header {','.join(names)}; allowed are {', '.join(EXPRESSIONS)}")
     codes = table.iloc[:, 0].where(table.iloc[:, 0] >= 0)
     if not codes.notna().any() or not codes.dropna().isin(range(len(names))).all():
@@ -196,9 +196,13 @@ def recording(source: Source, options: Options) -> Video | Crops | Audio:
     if options.vision == "videos":
         side = source.recording_id.removeprefix(video_of(source.recording_id))
         return Video(source.path, SIDES.get(side, (0.0, 1.0)))
-    numbers = {int(path.stem): path for path in files(source.path, ".jpg", ".png").values() if path.stem.isdigit()}
-    if not numbers:
-        raise Unusable(f"{source.path.name} holds no picture named by its frame number")
+    numbers = {
+        int(path.stem): path
+        for path in files(source.path, ".jpg", ".png").values()
+        if re.fullmatch("[0-9]+", path.stem)
+    }
+    if not numbers or max(numbers) > sizes.FRAMES:
+        raise Unusable(f"{source.path.name} holds no picture named by its frame number, or one above {sizes.FRAMES}")
     film = videos(source.root)[0].get(video_of(source.recording_id).lower())
     times = frame_times(film, source.recording_id, max(numbers))
     frames = sorted(number for number in numbers if number >= 1)

@@ -82,9 +82,8 @@ def read(root: Path, options: Options) -> Reading:
     Paths are relative to root, as listed by the owners; whether a file is sound is found when it is opened.
     """
     part = child(root, f"part{options.part}") or (root if child(root, "starting_point") else None)
-    folders = {
-        name: part and child(part, name) for name in ("starting_point", "video", f"biosignals_{options.signals}")
-    }
+    named = {name: part and child(part, name) for name in ("starting_point", "video", f"biosignals_{options.signals}")}
+    folders = {name: place if place and place.is_dir() else None for name, place in named.items()}
     samples = folders["starting_point"] and child(folders["starting_point"], "samples.csv")
     if not (samples and all(folders.values())):
         missing = [name for name, folder in folders.items() if not folder] or ["samples.csv"]
@@ -114,7 +113,7 @@ def read_samples(path: Path) -> pd.DataFrame:
     table = tables.text(path, "\t", COLUMNS, WrongTree)
     if table.empty:
         raise WrongTree(f"{path.name} lists no sample")
-    numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in ("subject_id", "class_id")}
+    numbers = {name: tables.values(table[name]) for name in ("subject_id", "class_id")}
     wrong = {
         "an unknown class_id": ~numbers["class_id"].isin(range(len(CLASSES))),
         "a subject_id that is not a number": ~np.isfinite(numbers["subject_id"]),

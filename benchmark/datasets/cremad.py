@@ -149,7 +149,7 @@ def actors(root: Path, base: Path, stems: list[str]) -> tuple[dict[str, dict], l
     if not path:
         return {}, []
     table = tables.text(path, ",", DEMOGRAPHICS, WrongTree)
-    age = pd.to_numeric(table.Age, errors="coerce").astype(float)
+    age = tables.values(table.Age)
     wrong = {
         "an ActorID that is not 1001 to 1091": ~table.ActorID.isin([str(1001 + n) for n in range(PEOPLE)]),
         "an ActorID that was there before": table.ActorID.duplicated(),

@@ -115,7 +115,7 @@ def labelled(path: Path) -> pd.DataFrame:
         f"no name <subject>_<task> with one of the tasks {', '.join(TASKS)}": names[0].isna(),
         "a name that was there before": table["subject/task"].str.lower().duplicated(),
     }
-    values = {label: pd.to_numeric(table[column], errors="coerce") for label, column in columns.items()}
+    values = {label: tables.values(table[column]) for label, column in columns.items()}
     for label, (column, allowed) in CLASSES.items():
         blank = table[column].str.lower().isin(("", "nan"))
         wrong[f"no {column} of {', '.join(map(str, allowed))}"] = ~blank & ~values[label].isin(allowed)
@@ -149,7 +149,7 @@ def assessed(path: Path, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if twice := [name for name in table.index[table.index.duplicated()] if name in rows]:
         raise WrongTree(f"{path.name} has the row {twice[0]} twice")
     text = table.loc[rows, [who for who in people if who in table]]
-    values = text.apply(pd.to_numeric, errors="coerce")
+    values = text.apply(tables.values)
     wrong = ~text.apply(lambda column: column.str.lower().isin(("", "nan"))) & ~((values >= 0) & (values <= 10))
     for who in wrong.columns[wrong.any()]:
         row = wrong.index[wrong[who]][0]

@@ -28,7 +28,7 @@ from pydantic import BaseModel, Field
 
 from benchmark.files import is_pointer
 from benchmark.params import Population
-from benchmark.reading import pickles
+from benchmark.reading import pickles, sizes
 from benchmark.reading.trees import below, child, files
 from benchmark.reading.windows import Windows, vote
 from benchmark.types import Modality, Reading, Signal, Signals, Source, Unusable, WrongTree
@@ -144,10 +144,10 @@ def session(path: Path, subject: str) -> dict[str, Any]:
     content = lowered(pickles.read(path), path.name)
     if absent := [key for key in ("subject", "label", "signal") if key not in content]:
         raise Unusable(f"{path.name} holds no {', '.join(absent)}; it holds {', '.join(sorted(content))}")
-    if content["subject"] != subject:
+    if not (isinstance(content["subject"], str) and content["subject"] == subject):
         raise Unusable(f"{path.name} says it is of another subject than {subject}")
-    labels = np.asarray(content["label"])
-    if labels.dtype.kind not in "iuf" or labels.ndim != 1 or not labels.size:
+    labels = pickles.numbers(content["label"])
+    if labels.ndim != 1 or not labels.size:
         raise Unusable(f"{path.name}: label is not a row of numbers")
     known = np.isin(labels, (*CONDITIONS.values(), *IGNORED))
     if not known.all():
@@ -160,7 +160,7 @@ def session(path: Path, subject: str) -> dict[str, Any]:
 def lowered(mapping: Any, where: str) -> dict[str, Any]:
     if not isinstance(mapping, dict):
         raise Unusable(f"{where} is not a dictionary")
-    return {str(key).lower(): value for key, value in mapping.items()}
+    return {key.lower(): value for key, value in mapping.items() if isinstance(key, str)}
 
 
 def conditions(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -232,6 +232,7 @@ def questionnaire(path: Path) -> list[tuple[int, float, float]]:
 
 def commented(path: Path) -> dict[str, list[list[str]]]:
     """Name of a line -> the cells of each line of that name; every line that counts begins with #."""
+    sizes.held(path, sizes.TABLE, Unusable)
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
@@ -272,9 +273,8 @@ def recording(source: Source, options: Options) -> Signals:
 def signal(arrays: dict, device: str, channel: str, duration: float) -> Signal:
     """One channel in the unit of types.Signal, if it is as long as the labels."""
     name, rate, scale = SENSORS[device][channel]
-    axes = 3 if channel == "acc" else 1
-    values = np.asarray(arrays.get(name.lower()))
-    if values.dtype.kind not in "iuf" or values.size != values.shape[0] * axes:
+    axes, values = 3 if channel == "acc" else 1, pickles.numbers(arrays.get(name.lower()))
+    if not values.ndim or values.size != len(values) * axes:
         raise Unusable(f"{device} {name} is not an array of {axes} columns of numbers")
     if abs(len(values) / rate - duration) > 1:
         raise Unusable(f"{device} {name} has {len(values)} samples, at {rate} Hz {duration * rate:.0f} are expected")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark.extraction import inside
-from benchmark.reading import media, tables
+from benchmark.reading import media, sizes, tables
 from benchmark.types import Audio, Refused, Signal, Signals, Unusable, Video
 
 ENDINGS = {
@@ -108,7 +108,7 @@ def signals(path: Path, channels: tuple[str, ...], rate: float | None) -> Signal
     The rate, Hz, is that of the column `time` or `time_s` (seconds) where there is one. A channel without a column
     was not recorded; at least one must be there. For units see benchmark/types.py, Signal.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with sizes.held(path, sizes.TABLE, Unusable).open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline()
     separator = max(tables.SEPARATORS, key=first.count)
     table = tables.numbers(path, separator, (), Unusable)

@@ -5,10 +5,10 @@ any given clip of the training dataset, so what they say of such clips is no hon
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -19,6 +19,40 @@ from benchmark.train import Replica
 from benchmark.types import Refused
 
 NEEDED = ("task", "name", "definition", "training", "shapes", "replicas", "data", "windows", "features")
+
+
+class Entry(BaseModel):
+    """A replica in a card."""
+
+    fold: int
+    seed: int
+    epoch: int | None = None
+
+
+class Recipe(BaseModel):
+    """How the features of a modality are extracted, in a card."""
+
+    extractor: str
+    version: int
+    versions: dict[str, str]
+    channels: list[str]
+    segments: Annotated[int, Field(ge=1, le=1000)]
+    options: dict
+    segment: dict[str, str]
+    clip: dict[str, str]
+
+
+class Card(BaseModel):
+    """What is used of a card, which may come from another machine."""
+
+    task: str
+    name: str
+    training: dict
+    shapes: dict[str, list[Annotated[int, Field(ge=1, le=100_000)]]]
+    replicas: Annotated[list[Entry], Field(min_length=1)]
+    data: dict
+    windows: dict[str, float] | None
+    features: Annotated[dict[str, Recipe], Field(min_length=1)]
 
 
 class Student(NamedTuple):
@@ -86,7 +120,7 @@ def load(folder: Path, fold: int | None = None, seed: int | None = None) -> Stud
     try:
         state, _ = checkpoints.load(folder)
         networks = [restored(card, task, train.replica_state(state, number)) for number, _ in kept]
-    except (SafetensorError, OSError, RuntimeError, IndexError) as error:
+    except (SafetensorError, OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
         said = str(error).splitlines()[0]
         raise Refused(f"{folder}/weights.safetensors does not hold the weights of its card: {said}") from None
     return Student(card, task, [replica for _, replica in kept], networks, left_out)
@@ -102,7 +136,7 @@ def read_card(folder: Path) -> dict:
     try:
         card = checkpoints.read_card(folder)
         method = card.get("method")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise Refused(f"{folder}/card.json cannot be read as JSON: {error}") from None
     if method is None:
         raise Refused(f"{folder} holds {card.get('name', 'no student')}, not a student: {where}")
@@ -112,9 +146,11 @@ def read_card(folder: Path) -> dict:
         again = f"dvc repro -f distill@{card.get('task')}-{card.get('name')}"
         raise Refused(f"{folder}/card.json lacks {', '.join(absent)}: it is of an earlier version; run `{again}`")
     try:
-        planned(method), Task.model_validate(card["definition"])
-    except ValidationError as error:
-        raise Refused(f"{folder}/card.json is not valid: {error.errors()[0]['msg']}") from None
+        planned(method), Task.model_validate(card["definition"]), Card.model_validate(card)
+    except (ValidationError, AttributeError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("method",), "msg": str(error)}
+        where = ".".join(map(str, first["loc"]))
+        raise Refused(f"{folder}/card.json is not valid: {where}: {first['msg']}") from None
     return card
 
 

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.reading import sizes
 from benchmark.types import Audio, Unusable
 
+# what FFmpeg is to take a file for: among its other formats are playlists, which name further files and addresses
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpeg,mpegts,mpegvideo,m4v,asf,flv,wav,w64,flac,mp3,ogg,aac"
+OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+LATEST = 600  # s
+RATES = (1000, 400_000)  # samples per second of sound
 COMPLETE = 0.9  # share of what a file promises below which it counts as truncated
 UNKNOWN = 0xFFFFFFFF  # size in the header of a wav that was written as a stream
 
@@ -16,7 +22,10 @@ def frame_times(path: Path) -> np.ndarray:
 
     with _open(path, "video") as container:
         stream = container.streams.video[0]
-        stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+        try:
+            stamps = [p.dts if p.pts is None else p.pts for p in container.demux(stream) if p.size]
+        except (av.FFmpegError, IndexError) as error:  # IndexError: at a track that was not announced
+            raise Unusable(f"the video cannot be read: {error}") from None
         stamps = sorted(stamp for stamp in stamps if stamp is not None)
         if not stamps:
             raise Unusable("the video holds no frame")
@@ -28,26 +37,41 @@ def sound(path: Path) -> Audio:
 
     Unusable where less than most of what the file promises can be decoded.
     """
-    import av
 
     with _open(path, "audio") as container:
-        stream, parts, begin = container.streams.audio[0], [], None
-        try:
-            for frame in container.decode(stream):
-                begin = frame.time if begin is None else begin
-                parts.append(_mono(frame))
-        except av.FFmpegError:
-            pass  # found below, by how much is missing
-        if not parts:
-            raise Unusable("the sound track holds no sound")
-        rate, samples = float(stream.rate), np.concatenate(parts)
-        promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        stream = container.streams.audio[0]
+        begin, samples = _decoded(container, stream)
+        rate = float(stream.rate)
+        if not RATES[0] <= rate <= RATES[1]:
+            raise Unusable(f"the sound has {rate:g} samples per second; {RATES[0]} to {RATES[1]} are read")
+        promised = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         if cut_short(path) or len(samples) / rate < COMPLETE * promised:
             raise Unusable(f"the sound is truncated after {len(samples) / rate:.1f} s")
-        lead = (begin or 0.0) - _video_start(container) if container.streams.video else 0.0
+        lead = begin - _video_start(container) if container.streams.video else 0.0
+    if lead > LATEST:
+        raise Unusable(f"the sound begins {lead:.0f} s after the picture; up to {LATEST} s are filled with silence")
     shift = round(lead * rate)
     samples = np.concatenate([np.zeros(shift, np.float32), samples]) if shift > 0 else samples[-shift:]
     return Audio(rate, samples)
+
+
+def _decoded(container, stream) -> tuple[float, np.ndarray]:
+    """When the sound begins, s, and its samples as far as they can be decoded."""
+    import av
+
+    parts, begin, held = [], None, 0
+    try:
+        for frame in container.decode(stream):
+            begin = frame.time if begin is None else begin
+            parts.append(_mono(frame))
+            held += len(parts[-1])
+            if held > sizes.SOUND:
+                raise Unusable(f"the sound has more than {sizes.SOUND} samples: divide it into shorter recordings")
+    except (av.FFmpegError, IndexError):
+        pass  # told by how much is missing
+    if not parts:
+        raise Unusable("the sound track holds no sound")
+    return begin or 0.0, np.concatenate(parts)
 
 
 def cut_short(path: Path) -> bool:
@@ -68,7 +92,7 @@ def _open(path: Path, kind: str):
     if not path.is_file():
         raise Unusable("the file is missing")
     try:
-        container = av.open(str(path), metadata_errors="ignore")
+        container = av.open(str(path), metadata_errors="ignore", options=OPTIONS)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise Unusable(f"the file cannot be opened as {kind}: {error}") from None
     if not getattr(container.streams, kind):
@@ -89,4 +113,4 @@ def _mono(frame) -> np.ndarray:
 
 def _video_start(container) -> float:
     stream = container.streams.video[0]
-    return float((stream.start_time or 0) * stream.time_base)
+    return float((stream.start_time or 0) * (stream.time_base or 0))

@@ -16,8 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmark.files import replacing
+from benchmark.reading import sizes
 from benchmark.types import Unusable
 
+STEPS = 10**6  # of the program that a pickle is; a session of WESAD takes some hundreds
 CORES = ("numpy.core", "numpy._core")  # before and since numpy 2
 NUMBERS = r"[biuf][1248]"
 NEEDLESS = (
@@ -28,6 +30,7 @@ NEEDLESS = (
 
 def read(path: Path) -> Any:
     """What a pickle holds, text of Python 2 as latin1; Unusable if it is broken or tries anything else."""
+    sizes.held(path, sizes.PICKLE, Unusable)
     try:
         with path.open("rb") as file:
             return Plain(file).load()
@@ -37,16 +40,31 @@ def read(path: Path) -> Any:
         raise Unusable(f"{path.name} is not a sound pickle: {type(error).__name__}: {error}") from None
 
 
+def numbers(value: Any) -> np.ndarray:
+    """An array of numbers; one NaN for anything else. Lists in lists are left alone: spread out they may be vast."""
+    return value if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" else np.array(np.nan)
+
+
 class Bounded:
-    """A file that makes no room for more than it holds."""
+    """A file that makes no room for more than it holds, and comes to an end."""
 
     def __init__(self, file):
-        self.file, self.size, self.readline = file, os.fstat(file.fileno()).st_size, file.readline
+        self.file, self.size, self.steps = file, os.fstat(file.fileno()).st_size, 0
 
     def read(self, count: int) -> bytes:
+        self._step()
         if not 0 <= count <= self.size - self.file.tell():
             raise Unusable(f"it ends where {count} more bytes are expected")
         return self.file.read(count)
+
+    def readline(self) -> bytes:
+        self._step()
+        return self.file.readline()
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps > STEPS:
+            raise Unusable(f"it takes more than {STEPS} steps; arrays take few")
 
 
 class Type:

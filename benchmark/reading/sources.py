@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pandas as pd
 
+from benchmark.reading import links
 from benchmark.types import Reading, WrongTree
 
 SHOWN = 12  # entries of a wrong tree that an error lists
@@ -20,6 +21,7 @@ def real(name: str, source: str, raw: Path, module: ModuleType, options) -> Read
     if source == "synthetic" or (source == "auto" and not found):
         return None
     try:
+        links.refuse(raw)
         reading = module.read(raw, options)
         if reading.clips.empty:
             why = "\n  ".join(f"{row.path}: {row.reason}" for row in reading.dropped.head(SHOWN).itertuples())
@@ -41,7 +43,7 @@ def listing(raw: Path, found: list[Path]) -> str:
     lines = []
     for path in found:
         lines.append(f"  {path.relative_to(raw)}{'/' if path.is_dir() else ''}")
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             lines += [f"    {child.name}{'/' if child.is_dir() else ''}" for child in sorted(path.iterdir())]
     more = f"\n  ... and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     return "\n".join(lines[:SHOWN] or ["  nothing but the README"]) + more

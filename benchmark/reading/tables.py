@@ -1,13 +1,17 @@
 """Text tables of other people: read as they are, refused in one sentence."""
 
 import csv
+import re
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmark.reading import sizes
+
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
+VAST = r"[0-9.][eE][-+]?[0-9]{4,}"  # such exponents pandas makes wrong numbers of, or ends the process at
 
 
 def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
@@ -22,9 +26,20 @@ def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[E
 
 def numbers(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
     """The table as float64, at least the given columns; a missing value is NaN, one that is no number is refused."""
+    try:
+        vast = re.search(VAST.encode(), sizes.held(path, sizes.TABLE, complaint).read_bytes())
+    except OSError as error:
+        raise complaint(f"{path.name} cannot be read: {error.strerror}") from None
+    if vast:
+        raise complaint(f"{path.name} holds a number with the exponent {vast[0][1:].decode()}")
     table = parsed(path, separator, "numbers", complaint, dtype=np.float64, na_values=["NaN", "nan", ""], **how)
     require(table, path, columns, complaint)
     return table
+
+
+def values(column: pd.Series) -> pd.Series:
+    """The numbers in a column of texts; NaN where there is none."""
+    return pd.to_numeric(column.mask(column.str.contains(VAST)), errors="coerce").astype(float)
 
 
 def header(path: Path, separator: str) -> list[str]:
@@ -35,6 +50,7 @@ def header(path: Path, separator: str) -> list[str]:
 
 def parsed(path: Path, separator: str, what: str, complaint: type[Exception], **how) -> pd.DataFrame:
     """What pandas makes of the file, refused where it would guess or leave values out."""
+    sizes.held(path, sizes.TABLE, complaint)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)

@@ -7,7 +7,7 @@ from benchmark.types import WrongTree
 
 def child(folder: Path, name: str) -> Path | None:
     """The entry of that name in any case; a folder that holds itself again is entered twice."""
-    found = sorted(entry for entry in folder.iterdir() if entry.name.lower() == name.lower())
+    found = sorted(entry for entry in folder.iterdir() if entry.name.lower() == name.lower()) if folder.is_dir() else []
     if not found:
         return None
     doubled = found[0].is_dir() and sorted(e for e in found[0].iterdir() if e.name.lower() == name.lower())

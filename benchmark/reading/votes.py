@@ -23,7 +23,7 @@ def counted(path: Path, named: Named) -> Winners:
     """Winners by the counts of votes; "" where nobody voted."""
     table = tables.text(path, ",", (*LETTERS, "fileName"), WrongTree)
     number, clip = table.iloc[:, 0], table.fileName.map(named)
-    counts = table[list(LETTERS)].apply(pd.to_numeric, errors="coerce")
+    counts = table[list(LETTERS)].apply(tables.values)
     label = number.str[:1].map({digit: label for label, (digit, _) in QUERIES.items()})
     wrong = {
         "a first column that is not 1 (voice), 2 (face) or 3 (both) and five digits": ~matches(number, "[123][0-9]{5}"),

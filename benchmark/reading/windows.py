@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from benchmark.reading import sizes
+from benchmark.types import Unusable
+
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -57,6 +60,8 @@ def grid(times: np.ndarray, windows: Windows) -> tuple[pd.DataFrame, np.ndarray,
     """All windows, the first frame of each and the first after it, and the fewest labelled frames it needs."""
     steps = np.diff(times)
     step, duration = (float(np.median(steps)), times[-1] + steps[-1]) if len(steps) else (0.0, 0.0)
+    if not (duration - windows.length_s) / windows.hop_s < sizes.WINDOWS:
+        raise Unusable(f"time goes on to {duration:g} s: more than {sizes.WINDOWS} windows")
     count = max(0, int(np.floor((duration - windows.length_s) / windows.hop_s + 1e-6)) + 1)
     start = np.arange(count) * windows.hop_s
     ends = (np.searchsorted(times, start + windows.delay_s + shift - 1e-6) for shift in (0.0, windows.length_s))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from benchmark.reading import media, sizes
 from benchmark.types import Crops, Unusable, Video
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
@@ -153,18 +154,22 @@ def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise Unusable("the video file is missing")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(map(";".join, media.OPTIONS.items()))
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise Unusable("the file cannot be opened as a video")
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if width * height > sizes.PIXELS:
+        raise Unusable(f"its frames of {width:.0f} x {height:.0f} have more than {sizes.PIXELS} pixels")
     return capture
 
 
 def _read(path: Path) -> np.ndarray | None:
     """A picture, or None if the file is not one."""
     try:
-        content = np.fromfile(path, np.uint8)
+        content = np.fromfile(sizes.held(path, sizes.PICTURE, Unusable), np.uint8)
         return cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except (OSError, cv2.error):
+    except (OSError, Unusable, cv2.error):
         return None
 
 
@@ -172,6 +177,8 @@ def _small(time: float, picture: np.ndarray, region: tuple[float, float]) -> Fra
     left, right = (round(edge * picture.shape[1]) for edge in region)
     picture = picture[:, left:right]
     zoom = max(1.0, max(picture.shape) / LONGER)
+    if min(picture.shape[:2]) < zoom:
+        raise Unusable(f"its frames of {picture.shape[1]} x {picture.shape[0]} are too narrow to see a face")
     if zoom > 1:
         picture = cv2.resize(picture, None, fx=1 / zoom, fy=1 / zoom, interpolation=cv2.INTER_AREA)
     return Frame(time, picture, zoom, left)

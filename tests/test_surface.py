@@ -1,0 +1,100 @@
+"""What can be reached from outside, and what goes out by itself: nothing."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from test_structure import ROOT, SOURCES
+from test_tracking_server import free_port
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+LOADERS = (  # of files that may run code
+    r"joblib\.(load|dump)\(", r"read_pickle\(", r"to_pickle\(", r"torch\.save\(", r"torch\.jit\.load\(", r"dill\b",
+    r"cloudpickle\b", r"marshal\b", r"shelve\b", r"yaml\.(unsafe_load|full_load)", r"pickle\.dumps?\(",
+)  # fmt: skip
+REACHES = r"(?m)^\s*(import|from) (requests|urllib\.request|urllib3|httpx|aiohttp|ftplib|smtplib)\b"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_file_that_runs_is_written_or_loaded_and_nobody_is_called(path):
+    text = path.read_text()
+    for unsafe in (*LOADERS, REACHES, r"0\.0\.0\.0", r"shell=True", r"os\.system"):
+        assert not re.search(unsafe, text), unsafe
+    assert "LocalCluster(" not in text or '"127.0.0.1"' in text
+
+
+def test_arrays_are_loaded_without_pickles():
+    assert inspect.signature(np.load).parameters["allow_pickle"].default is False
+
+
+def clean() -> dict[str, str]:
+    """The environment of somebody who has set nothing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "DVC", "DO_NOT"))}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}"}
+
+
+def listening(process: psutil.Process) -> set[tuple[str, int]]:
+    """Addresses at which a process and its children wait for others."""
+    found = set()
+    for one in (process, *process.children(recursive=True)):
+        held = one.net_connections("inet")
+        found |= {(own.laddr.ip, own.laddr.port) for own in held if own.status == psutil.CONN_LISTEN}
+    return found
+
+
+def test_what_make_ui_starts_listens_on_this_machine_alone(tmp_path):
+    command, port = re.search(r"mlflow ui [^;]*", MAKEFILE)[0].strip(), free_port()
+    words = command.replace("5000", str(port)).split()
+    log = (tmp_path / "log").open("w")
+    server = psutil.Popen(words, cwd=tmp_path, env=clean(), stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + 120
+        while not (found := listening(server)):
+            assert server.poll() is None and time.monotonic() < until, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        assert found == {("127.0.0.1", port)}
+    finally:
+        for one in (*server.children(recursive=True), server):
+            one.terminate()
+        server.wait()
+
+
+def test_mlflow_tells_nobody_also_where_no_variable_is_set(tmp_path):
+    code = "import benchmark.tracking.store\nfrom mlflow.telemetry import get_telemetry_client\n"
+    code += "from mlflow.telemetry.utils import is_telemetry_disabled as off\nprint(off(), get_telemetry_client())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=clean(), capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "None"], done.stderr
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"])
+def test_the_makefile_and_the_activated_environment_switch_telemetry_off(name):
+    assert re.search(rf"^export {name} := true$", MAKEFILE, re.M)
+    assert re.search(rf"echo 'export .*\b{name}=true\b.*' >> \$\(BIN\)/activate", MAKEFILE)
+
+
+def test_the_pickles_of_dvc_lie_where_nobody_else_may_write(tmp_path):
+    """Left alone it puts them into /var/tmp/dvc, for everybody to change."""
+    assert "export DVC_SITE_CACHE_DIR := $(CURDIR)/.venv/dvc\n" in MAKEFILE
+    assert re.search(r"""echo 'export DVC_SITE_CACHE_DIR="\$\$VIRTUAL_ENV/dvc"' >> \$\(BIN\)/activate""", MAKEFILE)
+    assert "install -d -m 700 $@" in MAKEFILE
+    site, dvc = tmp_path / "site", Path(sys.executable).with_name("dvc")
+    site.mkdir(0o700)
+    said = clean() | {"DVC_SITE_CACHE_DIR": str(site)}
+    (tmp_path / "project").mkdir()
+    for words in (["init", "--quiet", "--no-scm"], ["status"]):
+        subprocess.run([dvc, *words], cwd=tmp_path / "project", env=said, check=True, capture_output=True)
+    assert list(site.rglob("cache.db")) and not site.stat().st_mode & 0o077
+
+
+@pytest.mark.parametrize("name", ["core.analytics", "core.check_update"])
+def test_dvc_asks_and_tells_nobody(name):
+    dvc = Path(sys.executable).with_name("dvc")
+    done = subprocess.run([dvc, "config", "--project", name], cwd=ROOT, env=clean(), capture_output=True, text=True)
+    assert done.stdout.strip() == "false", done.stderr
