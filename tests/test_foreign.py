@@ -78,11 +78,11 @@ def vast(path: Path, size: int, start: bytes = b"") -> Path:
 @pytest.mark.parametrize(
     ("name", "allowed", "read"),
     [
-        ("a.csv", "512 MB", lambda path: tables.text(path, ",", (), WrongTree)),
+        ("a.csv", "64 MB", lambda path: tables.text(path, ",", (), WrongTree)),
         ("a.csv", "512 MB", lambda path: tables.numbers(path, ",", (), Unusable)),
         ("a.csv", "512 MB", lambda path: recordings.signals(path, ("ecg",), 100.0)),
-        ("a.arff", "512 MB", ratings.gold),
-        ("S2_quest.csv", "512 MB", wesad.questionnaire),
+        ("a.arff", "64 MB", ratings.gold),
+        ("S2_quest.csv", "64 MB", wesad.questionnaire),
         ("S2.pkl", "2048 MB", pickles.read),
     ],
 )
@@ -219,6 +219,13 @@ def test_exponents_that_end_the_process_are_refused(tmp_path, number):
         tables.numbers(tmp_path / "a.csv", ",", ("a",), Unusable)
     assert tables.values(pd.Series([number, "1e3", "-2.5E-07", "x"])).tolist()[1:3] == [1000.0, -2.5e-7]
     assert tables.values(pd.Series([number])).isna().all()
+
+
+@pytest.mark.parametrize("count", [20_000, 5_000_000])
+def test_tables_of_too_many_columns_are_refused(tmp_path, count):
+    (tmp_path / "a.csv").write_text("a," * count + "\n1\n")
+    with pytest.raises(WrongTree, match="it has more than 10000 columns"):
+        tables.text(tmp_path / "a.csv", ",", (), WrongTree)
 
 
 def test_times_that_go_on_for_ever_are_refused(tmp_path):

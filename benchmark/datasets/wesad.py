@@ -232,7 +232,7 @@ def questionnaire(path: Path) -> list[tuple[int, float, float]]:
 
 def commented(path: Path) -> dict[str, list[list[str]]]:
     """Name of a line -> the cells of each line of that name; every line that counts begins with #."""
-    sizes.held(path, sizes.TABLE, Unusable)
+    sizes.held(path, sizes.TEXT, Unusable)
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:

@@ -17,7 +17,7 @@ def gold(path: Path) -> pd.Series:
 
 def arff(path: Path) -> pd.Series:
     """An AVEC gold standard: the numeric columns after @data, found by the names in the header, not by line number."""
-    sizes.held(path, sizes.TABLE, Unusable)
+    sizes.held(path, sizes.TEXT, Unusable)
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError as error:

@@ -4,7 +4,9 @@ import stat
 from pathlib import Path
 
 MB = 2**20
-TABLE = 512 * MB  # bytes of text: 8 hours of six channels at 1000 Hz have less
+TEXT = 64 * MB  # bytes of labels, in tables and otherwise
+TABLE = 512 * MB  # bytes of tables of numbers: two hours of six channels at 1000 Hz
+COLUMNS = 10_000  # of a table
 PICKLE = 2048 * MB  # bytes; a session of WESAD has about 1 GB
 PICTURE = 64 * MB  # bytes, encoded
 SOUND = 2**28  # decoded samples, 1 GB: 93 minutes at 48 kHz
