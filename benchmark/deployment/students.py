@@ -38,8 +38,8 @@ class Recipe(BaseModel):
     channels: list[str]
     segments: Annotated[int, Field(ge=1, le=1000)]
     options: dict
-    segment: dict[str, str]
-    clip: dict[str, str]
+    segment: dict[str, str] | list[str]  # names, with their definitions or without
+    clip: dict[str, str] | list[str]
 
 
 class Card(BaseModel):
