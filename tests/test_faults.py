@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -135,13 +136,17 @@ def until(found, process: subprocess.Popen) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_features_ended_in_the_middle_are_gone_on_with(project, how, monkeypatch):
     folder, whole = project
-    for path in shards(folder)[1:]:
-        path.unlink()
     kept = shards(folder)[0].stat().st_mtime_ns
-    process = started(folder, "pipelines.features", "biovid")
-    until(lambda: len(shards(folder)) > 1, process)
-    os.killpg(process.pid, how)
-    _, said = process.communicate()
+    for _ in range(5):  # on a busy machine it may be over before the signal comes
+        for path in shards(folder)[1:]:
+            path.unlink()
+        process = started(folder, "pipelines.features", "biovid")
+        until(lambda: len(shards(folder)) > 1, process)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        _, said = process.communicate()
+        if process.returncode:
+            break
     assert process.returncode != 0, "DVC would take it for done"
     if how == signal.SIGINT:
         assert not list((folder / "data" / "features").rglob(".*"))
