@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmark.files import replacing, write_json
+from benchmark.files import read_text, replacing, write_json
 
 
 def save(folder: Path, state: dict[str, Tensor], card: dict) -> None:
@@ -26,4 +26,4 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def read_card(folder: Path) -> dict:
-    return json.loads((folder / "card.json").read_text())
+    return json.loads(read_text(folder / "card.json"))

@@ -14,6 +14,7 @@ import numpy as np
 
 LARGE = 2**28  # bytes that an array may take of memory
 
+TEXT = 64 * 2**20  # bytes of a card, a record or params.yaml that are read; ours have less than 1 MB
 # as libraries say it, each its own way: the last is all that libsndfile says
 FULL = re.compile(r"No space left|quota exceeded|os error 28|\d+ requested and \d+ written|^System error\.$")
 
@@ -33,6 +34,13 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_text(path: Path) -> str:
+    """A text that may come from another machine; ValueError if it is larger than any that we write."""
+    if path.is_file() and path.stat().st_size > TEXT:
+        raise ValueError(f"{path.stat().st_size / 2**20:.0f} MB; at most {TEXT // 2**20} MB of such a file are read")
+    return path.read_text()
 
 
 def write_json(path: Path, content) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import yaml
 from pydantic import AfterValidator, Field, model_validator
 
+from benchmark.files import read_text
 from benchmark.schema import BadParams, Positive, Section, Share, check, distinct, require
 from benchmark.sections import Degradation, Runtime, Study, folders
 
@@ -277,7 +278,7 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+012345
 def load(path: Path) -> Params:
     """Read and check params.yaml; BadParams tells every mistake in a sentence of its own."""
     try:
-        raw = Loader(path.read_text()).get_single_data()
+        raw = Loader(read_text(path)).get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadParams(f"{path} is not valid YAML: {error}") from None
     except OSError as error:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark import stats
 from benchmark.comparison import holm
+from benchmark.files import read_text
 from benchmark.params import Evaluation, Missing, Task
 
 VERSION = 2
@@ -98,7 +99,7 @@ def read_record(path: Path) -> dict | str:
     """A record, or why it cannot be read."""
     again = "run `dvc repro -f evaluate`"
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(read_text(path))
     except FileNotFoundError:
         return f"{path} is missing; {again}"
     except (ValueError, RecursionError):

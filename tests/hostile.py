@@ -147,9 +147,7 @@ TREES = {
     "a link up": lambda path, outside, random: (path.parent / "up").symlink_to(".."),
     "other case": lambda path, outside, random: path.rename(path.with_name(path.name.swapcase())),
     "another name": renamed,
-    "in itself": lambda path, outside, random: shutil.copytree(
-        path.parent, path.parent / path.parent.name, symlinks=True
-    ),
+    "in itself": nested,
     "deep": lambda path, outside, random: (path.parent / "/".join("d" * 60)).mkdir(parents=True, exist_ok=True),
 }
 

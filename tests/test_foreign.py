@@ -94,6 +94,19 @@ def test_a_vast_file_is_refused_and_not_read(tmp_path, name, allowed, read):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "kB"
 
 
+@pytest.mark.parametrize("name", ["record", "card", "weights", "params.yaml"])
+def test_what_came_from_another_machine_has_a_size_too(tmp_path, name):
+    parser = PARSERS[name]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    path = vast(tmp_path / parser.name, 50 * GB, parser.seeds()[0])
+    if name == "record":
+        assert "is not a whole record" in parser.read(path)
+    else:
+        with pytest.raises(REFUSALS, match="51200 MB; at most"):
+            parser.read(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "kB"
+
+
 def test_a_vast_picture_is_none(tmp_path):
     with pytest.raises(Unusable, match="no frame of the video can be decoded"):
         list(Film(Crops((vast(tmp_path / "1.jpg", 50 * GB),), (0.0,)), 5.0))

@@ -1,13 +1,16 @@
 """Containers: frames by time stamp, sound aligned with the picture."""
 
+import os
+
 import av
 import numpy as np
 import pytest
 import soundfile
 
 from benchmark.reading import media
+from benchmark.sensing.faces import Film
 from benchmark.synthesis import film
-from benchmark.types import Unusable
+from benchmark.types import Unusable, Video
 
 FRAMES = [np.full((48, 64, 3), number, np.uint8) for number in range(60)]
 
@@ -107,3 +110,49 @@ def test_a_rate_that_no_sound_has_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", beep(16_000, 0.0), 16)
     with pytest.raises(Unusable, match="the sound has 16 samples per second; 1000 to 400000 are read"):
         media.sound(tmp_path / "a.wav")
+
+
+def chunk(name: bytes, content: bytes, length: int | None = None, order: str = "little") -> bytes:
+    return name + (len(content) if length is None else length).to_bytes(4, order) + content
+
+
+def wave(*chunks: bytes, kind: bytes = b"RIFF") -> bytes:
+    return kind + b"\xff\xff\xff\xff" + b"WAVE" + b"".join(chunks)
+
+
+SHAPE = chunk(b"fmt ", b"\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0")
+LONG = chunk(b"ds64", b"\0" * 8 + (8000).to_bytes(8, "little") + b"\0" * 12)
+VOICE = b"\x11\x22" * 4000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wave(SHAPE, chunk(b"data", VOICE)),
+        wave(chunk(b"fact", b""), SHAPE),
+        wave(LONG, SHAPE, chunk(b"data", VOICE, 0xFFFFFFFF), kind=b"RF64"),
+    ],
+)
+def test_a_wav_that_was_made_larger_beforehand_is_refused(tmp_path, content):
+    """FFmpeg looks at every eighth byte of the zeros: 3 minutes for a gigabyte."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    os.truncate(path, 50 * 2**30)
+    for read in (media.sound, media.frame_times, lambda path: list(Film(Video(path), 5.0))):
+        with pytest.raises(Unusable, match=r"the wav has more than 1000 parts"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wave(chunk(b"LIST", b"x" * 3001 + b"\0", 3001), SHAPE, chunk(b"data", VOICE), chunk(b"LIST", b"y" * 5000)),
+        wave(SHAPE, chunk(b"data", VOICE), *[chunk(b"cue ", b"")] * 900),
+        wave(SHAPE, chunk(b"data", VOICE, 0xFFFFFFFF)),
+        wave(SHAPE, chunk(b"data", VOICE, 0)),
+        wave(LONG, SHAPE, chunk(b"data", VOICE, 0xFFFFFFFF), chunk(b"LIST", b"y" * 50), kind=b"RF64"),
+    ],
+)
+def test_a_wav_may_hold_more_than_its_sound(tmp_path, content):
+    (tmp_path / "a.wav").write_bytes(content)
+    assert len(media.sound(tmp_path / "a.wav").samples) == 4000

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchmark import checkpoints, train
 from benchmark.models import Hallucinator, Network
 from benchmark.params import Task, planned
+from benchmark.reading import sizes
 from benchmark.train import Replica
 from benchmark.types import Refused
 
@@ -117,6 +118,7 @@ def load(folder: Path, fold: int | None = None, seed: int | None = None) -> Stud
     kept = [(number, replica) for number, replica in wanted if number not in lost]
     if not kept:
         raise Refused(f"{folder} has no replica with weights ({'; '.join(left_out)}); train it again")
+    sizes.held(folder / "weights.safetensors", sizes.WEIGHTS, Refused)
     try:
         state, _ = checkpoints.load(folder)
         networks = [restored(card, task, train.replica_state(state, number)) for number, _ in kept]

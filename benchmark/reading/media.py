@@ -84,6 +84,30 @@ def cut_short(path: Path) -> bool:
     return path.stat().st_size < COMPLETE * promised
 
 
+def refuse_padding(path: Path) -> None:
+    """Unusable if a wav has more parts than any program writes; other files are not judged.
+
+    FFmpeg goes through all of them, also after the sound, and takes zeros for parts of no length: it looks at every
+    eighth byte of a file that was made larger beforehand, which takes it minutes.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or start[8:] != b"WAVE":
+            return
+        order, long = "big" if start[:4] == b"RIFX" else "little", start[:4] in (b"RF64", b"BW64")
+        sound = int.from_bytes(file.read(24)[16:], "little")  # of a long one its length stands in the first part
+        file.seek(12)
+        for _ in range(sizes.CHUNKS):
+            name, length = file.read(4), int.from_bytes(file.read(4), order)
+            length = sound if long and name == b"data" else length
+            ends = file.tell() + length + (length % 2 if name != b"data" else 0)
+            if ends >= size or (name == b"data" and not length):  # sound of no length goes on to the end
+                return
+            file.seek(ends)
+    raise Unusable(f"the wav has more than {sizes.CHUNKS} parts, or much that is empty behind its sound: write it anew")
+
+
 def _open(path: Path, kind: str):
     """An open container that has a track of this kind; Unusable otherwise."""
     import av
@@ -91,6 +115,7 @@ def _open(path: Path, kind: str):
     av.logging.set_level(av.logging.PANIC)
     if not path.is_file():
         raise Unusable("the file is missing")
+    refuse_padding(path)
     try:
         container = av.open(str(path), metadata_errors="ignore", options=OPTIONS)
     except (av.FFmpegError, ValueError, OSError) as error:

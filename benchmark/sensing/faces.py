@@ -153,6 +153,7 @@ def cut(image: np.ndarray, box: np.ndarray, size: int = CROP, margin: float = 0.
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
         raise Unusable("the video file is missing")
+    media.refuse_padding(path)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(map(";".join, media.OPTIONS.items()))
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
