@@ -12,6 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 METHODS = ["prevalent_only", "kd", "pknot"]
 TASKS = {"biovid_level": "biovid", "recola_av": "recola"}  # of a clip each, and of windows
+GUARD = ROOT / "tests" / "guard"  # in PYTHONPATH, it writes down who asks for an address beyond this machine
+ALONE = ["unshare", "--map-root-user", "--net"]  # before a command: no network, not even this machine's own
 
 
 class Clone:
@@ -59,9 +61,9 @@ class Clone:
             words, cwd=self.folder, env=clean | {"PATH": path} | more, start_new_session=True, **pipes
         )
 
-    def repro(self, *words: str) -> set[str]:
+    def repro(self, *words: str, before: list[str] = (), **more: str) -> set[str]:
         """Stages that `dvc repro`, or another command of DVC, ran."""
-        done = self.run("dvc", *(words or ("repro",)))
+        done = self.run(*before, "dvc", *(words or ("repro",)), **more)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return {line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")}
 
@@ -74,6 +76,14 @@ class Clone:
     def leaderboard(self) -> list[dict]:
         with (self.folder / "results" / "leaderboard.csv").open() as file:
             return list(csv.DictReader(file))
+
+
+def no_namespace() -> str:
+    """Why no command can be run without a network here; empty where it can."""
+    if not shutil.which("unshare"):
+        return "no namespace without a network can be made: there is no unshare"
+    tried = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
+    return f"no namespace without a network can be made: {tried.stderr.strip()}" if tried.returncode else ""
 
 
 def make_small(params: dict) -> None:
