@@ -1,18 +1,21 @@
 """What can be reached from outside, and what goes out by itself: nothing."""
 
 import inspect
+import json
 import os
 import pickle
 import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import torch
+from clones import GUARD
 from test_structure import ROOT, SOURCES
 from test_tracking_server import free_port
 from written import problem
@@ -71,21 +74,33 @@ def listening(process: psutil.Process) -> set[tuple[str, int]]:
     return found
 
 
-def test_what_make_ui_starts_listens_on_this_machine_alone(tmp_path):
-    command, port = re.search(r"mlflow ui [^;]*", MAKEFILE)[0].strip(), free_port()
-    words = command.replace("5000", str(port)).split()
-    log = (tmp_path / "log").open("w")
-    server = psutil.Popen(words, cwd=tmp_path, env=clean(), stdout=log, stderr=log)
+@pytest.fixture
+def page(tmp_path):
+    """What make ui starts, as make starts it: its process, port, and the file of addresses it asked for."""
+    port = free_port()
+    words = re.search(r"mlflow ui [^;]*", MAKEFILE)[0].strip().replace("5000", str(port)).split()
+    exported = dict(re.findall(r"(?m)^export (\w+) := ([^$\n]+)$", MAKEFILE))
+    said = clean() | exported | {"PYTHONPATH": str(GUARD), "ADDRESSES": str(tmp_path / "addresses")}
+    with (tmp_path / "log").open("w") as log:
+        server = psutil.Popen(words, cwd=tmp_path, env=said, stdout=log, stderr=log)
     try:
         until = time.monotonic() + 120
-        while not (found := listening(server)):
+        while not listening(server):
             assert server.poll() is None and time.monotonic() < until, (tmp_path / "log").read_text()
             time.sleep(0.2)
-        assert found == {("127.0.0.1", port)}
+        yield server, port, tmp_path / "addresses"
     finally:
         for one in (*server.children(recursive=True), server):
             one.terminate()
         server.wait()
+
+
+def test_what_make_ui_starts_listens_on_this_machine_alone_and_asks_nobody(page):
+    server, port, asked = page
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/ajax-api/3.0/mlflow/ui-telemetry", timeout=60) as answer:
+        assert json.load(answer)["disable_ui_telemetry"] is True
+    assert listening(server) == {("127.0.0.1", port)}
+    assert not asked.exists(), asked.read_text()[:2000]
 
 
 def test_the_cluster_of_one_machine_listens_on_it_alone():
