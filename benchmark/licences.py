@@ -28,7 +28,9 @@ SPELT = {  # as packages say it otherwise
     "Python Software Foundation License": "PSF-2.0",
     "Zope Public License": "ZPL-2.1",
 }
-UNSAID = {"atheris": "Apache-2.0", "huey": "MIT", "skops": "MIT"}  # by the file that comes with it
+BY_FILE = {  # what the file says that comes with a package, where the package says nothing or less
+    "atheris": "Apache-2.0", "grandalf": "GPL-2.0 OR EPL-1.0", "huey": "MIT", "skops": "MIT",
+}  # fmt: skip
 EXPLAINED = {
     "asyncssh": "of DVC, for remotes by ssh, used unchanged",
     "av": "its wheel holds FFmpeg (LGPL-3.0) and codecs, x264 and x265 (GPL-2.0) among them, used unchanged; whoever "
@@ -44,6 +46,7 @@ EXPLAINED = {
     "shtab": "of DVC, completes commands in a shell, used unchanged",
     "soundfile": "its wheel holds libsndfile (LGPL-2.1), used unchanged",
     "soxr": "of librosa, used unchanged as a library of its own",
+    "torch": "a build for CUDA brings NVIDIA's libraries, which are in no lock here and under NVIDIA's own terms",
     "tqdm": "shows progress, used unchanged",
     "zc-lockfile": "of DVC; a free licence of the BSD kind",
 }
@@ -57,13 +60,15 @@ def installed() -> list[str]:
 
 def licence(name: str) -> str:
     """What a package says of itself, in the words of SPDX where they are known."""
+    if name in BY_FILE:
+        return BY_FILE[name]
     told = metadata.metadata(name)
     classified = [
         line.rpartition(" :: ")[2] for line in told.get_all("Classifier", []) if line.startswith("License ::")
     ]
     said = (told.get("License-Expression"), *classified, *(told.get("License") or "").splitlines()[:1])
     known = [text for text in said if text and text not in ("OSI Approved", "UNKNOWN")]
-    return SPELT.get(known[0], known[0]) if known else UNSAID.get(name, "")
+    return SPELT.get(known[0], known[0]) if known else ""
 
 
 def free(expression: str) -> bool:

@@ -11,14 +11,18 @@ from threading import Thread
 import pandas as pd
 import psutil
 import pytest
-from clones import METHODS, TASKS, Clone, make_small
+from clones import ALONE, GUARD, METHODS, TASKS, Clone, make_small, no_namespace
+from written import endings, problem
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
+    """Made without a network, where the system allows that, and with everybody who asks for one written down."""
     made = Clone(tmp_path_factory.mktemp("clone"))
     made.edit(make_small)
-    made.first = made.repro()
+    made.asked, made.online = tmp_path_factory.mktemp("asked") / "addresses", no_namespace()
+    guarded = {"PYTHONPATH": str(GUARD), "ADDRESSES": str(made.asked)}
+    made.first = made.repro(before=[] if made.online else ALONE, **guarded)
     made.board = (made.folder / "results" / "leaderboard.csv").read_bytes()
     return made
 
@@ -32,6 +36,23 @@ def test_the_first_repro_runs_every_stage(clone):
     of_datasets = {f"{stage}@{name}" for name in TASKS.values() for stage in ("prepare", "features", "degrade")}
     parts = {f"check@{part}" for part in ("simulations", "statistics", "transport", "terms", "views")}
     assert clone.first == cells | of_tasks | of_datasets | parts | {"plan", "report", "track", "validate"}
+
+
+def test_the_first_repro_ran_without_a_network(clone):
+    if clone.online:
+        pytest.skip(clone.online)
+    assert "track" in clone.first and (clone.folder / "mlflow.db").stat().st_size
+
+
+def test_no_program_asks_for_an_address_beyond_this_machine(clone):
+    assert not clone.asked.exists(), clone.asked.read_text()[:2000]
+
+
+def test_no_file_that_is_written_can_run_code_when_it_is_loaded(clone):
+    written = [path for part in ("data", "results", "mlruns") for path in (clone.folder / part).rglob("*")]
+    files = [path for path in written if path.is_file() and not path.is_relative_to(clone.folder / "data" / "raw")]
+    assert {".safetensors", ".npy", ".npz"} <= endings(files)
+    assert [f"{path.relative_to(clone.folder)}: {why}" for path in files if (why := problem(path))] == []
 
 
 def test_the_leaderboard_has_every_method_and_says_synthetic(clone):

@@ -24,7 +24,7 @@ def test_every_package_of_the_lock_is_listed_with_its_version_and_a_licence():
 def test_what_is_not_free_or_holds_what_is_not_is_explained():
     found = table()
     assert [name for name, (_, said, remark) in found.items() if not (licences.free(said) or remark)] == []
-    assert set(licences.EXPLAINED) <= set(found) and set(licences.UNSAID) <= set(found)
+    assert set(licences.EXPLAINED) <= set(found) and set(licences.BY_FILE) <= set(found)
 
 
 def test_the_page_is_of_what_is_installed():
