@@ -72,4 +72,3 @@ lock: setup # after editing pyproject.toml; torch itself decides about CUDA
 audit: setup # asks pypi.org about every package of requirements.lock; one that cannot be asked about is an error
 	uv tool run pip-audit==2.10.1 --strict --no-deps --disable-pip --requirement requirements.lock \
 	  --ignore-vuln CVE-2025-69872
-	python -m benchmark.licences
