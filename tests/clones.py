@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,16 @@ def plain() -> dict[str, str]:
     """The environment of somebody who has set nothing, outside of any test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(HUSHED)}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"}
+
+
+def started(words: tuple[str, ...], folder: Path, environment: dict[str, str]) -> subprocess.Popen:
+    """A process in a session of its own. Ctrl-C reaches it even where the tests run in the background, deaf to it."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(words, cwd=folder, env=environment, start_new_session=True, preexec_fn=listen, **pipes)
+
+
+def listen() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Clone:
@@ -64,8 +75,7 @@ class Clone:
     def start(self, *words: str, **more: str) -> subprocess.Popen:
         """A command that is not waited for, in a session of its own, so that a signal to its group hits its children
         and nobody else."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(words, cwd=self.folder, env=plain() | more, start_new_session=True, **pipes)
+        return started(words, self.folder, plain() | more)
 
     def repro(self, *words: str, before: list[str] = (), **more: str) -> set[str]:
         """Stages that `dvc repro`, or another command of DVC, ran."""
