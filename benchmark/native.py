@@ -6,6 +6,7 @@ has to be installed; the first call after an installation takes some seconds, la
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -151,30 +152,40 @@ def solve(products, x, y, symmetric, levels, steps, shares, plan):
     return f.sum() / n + g.sum() / m
 
 
-def transports(clouds: list[tuple[Tensor, Tensor, bool]], levels: list[tuple[float, int]]) -> list[tuple]:
-    """Costs (R,) and plans (R, n, m) of pairs of clouds (R, n, k) and (R, m, k), each with whether they are one.
+class Cloud(NamedTuple):
+    """Points (R, n, k) of R problems, and their half squared norms (R, n)."""
+
+    points: Tensor
+    norms: np.ndarray
+
+
+def cloud(points: Tensor) -> Cloud:
+    """Of points (..., n, k)."""
+    points = points.reshape(math.prod(points.shape[:-2]), *points.shape[-2:])
+    return Cloud(points, (points.square().sum(-1) / 2).numpy())
+
+
+def transports(pairs: list[tuple[Cloud, Cloud]], levels: list[tuple[float, int, float]]) -> list[tuple]:
+    """Costs (R,) and plans (R, n, m) between two clouds, or of one with itself, for each pair.
 
     As many threads as torch may use take the problems in turn; their number changes no bit.
     """
     regularisers, steps, shares = (np.array(part) for part in zip(*levels, strict=True))
     given = regularisers.astype(SINGLE), steps, shares.astype(SINGLE)
-    jobs, plans, norms = [], [], {}
-    for x, y, symmetric in clouds:
-        products = x @ y.transpose(-1, -2)
+    jobs, plans = [], []
+    for x, y in pairs:
+        products = x.points @ y.points.transpose(-1, -2)
         plans.append(torch.empty_like(products))
-        for points in (x, y):
-            if points not in norms:
-                norms[points] = (points.square().sum(-1) / 2).numpy()
-        arrays = products.numpy(), norms[x], norms[y], plans[-1].numpy()
+        arrays = products.numpy(), x.norms, y.norms, plans[-1].numpy()
         for own, left, right, plan in zip(*arrays, strict=True):
-            jobs.append((own, left, right, symmetric, *given, plan))
+            jobs.append((own, left, right, x is y, *given, plan))
     threads = min(torch.get_num_threads(), len(jobs))
     if threads == 1:
         values = [solve(*job) for job in jobs]
     else:
         with ThreadPoolExecutor(threads) as pool:
-            values = list(pool.map(lambda job: solve(*job), jobs))
-    return list(zip(torch.tensor(np.array(values, SINGLE)).reshape(len(clouds), -1), plans, strict=True))
+            values = list(pool.map(solve, *zip(*jobs, strict=True)))
+    return list(zip(torch.tensor(np.array(values, SINGLE)).reshape(len(pairs), -1), plans, strict=True))
 
 
 def batched(points: Tensor, place: int | None, size: int) -> Tensor:
@@ -189,18 +200,16 @@ class Divergence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, y: Tensor, levels: list[tuple[float, int]], debias: bool):
-        many = math.prod(x.shape[:-2])
-        fixed, moved = x.reshape(many, *x.shape[-2:]), y.reshape(many, *y.shape[-2:])
-        clouds = [(fixed, moved, False)]
-        if debias:
-            clouds += [(moved, moved, True), (fixed, fixed, True)]
-        (value, plan), *selves = transports(clouds, levels)
-        slope = moved / moved.shape[-2] - plan.transpose(-1, -2) @ fixed  # the last step made the columns' masses exact
+    def forward(x: Tensor, y: Tensor, levels: list[tuple[float, int, float]], debias: bool):
+        fixed, moved = cloud(x), cloud(y)
+        pairs = [(fixed, moved), (moved, moved), (fixed, fixed)] if debias else [(fixed, moved)]
+        (value, plan), *selves = transports(pairs, levels)
+        there, here = fixed.points, moved.points
+        slope = here / here.shape[-2] - plan.transpose(-1, -2) @ there  # the last step made the columns' masses exact
         if debias:
             (own, plan), (other, _) = selves
             value = value - (own + other) / 2
-            slope = slope - plan.sum(-1, keepdim=True) * moved + plan @ moved
+            slope = slope - plan.sum(-1, keepdim=True) * here + plan @ here
         return value.reshape(x.shape[:-2]), slope.reshape(y.shape)
 
     @staticmethod

@@ -143,7 +143,7 @@ def fit(
 
     @torch.no_grad()
     def run(*inputs):
-        return vmap(lambda own, fixed, *given: call(pattern, (own, fixed), given, "float32"))(
+        return vmap(lambda own, fixed, *given: functional_call(pattern, (own, fixed), given))(
             parameters, buffers, *inputs
         )
 

@@ -1,12 +1,11 @@
 """study, beside the graph: a task on fresh populations, each in a copy of the project that DVC runs by itself."""
 
-import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
 from benchmark import grid, power, records
+from benchmark.bench import project
 from benchmark.files import write_json, write_text
 from benchmark.params import Params, Study
 from benchmark.progress import progress
@@ -16,7 +15,6 @@ from pipelines import plan, stage
 from pipelines.graph import dvc
 
 FOLDER = stage.DATA / "studies"
-PROJECT = ("benchmark", "pipelines", "results/bench", "dvc.yaml", "pyproject.toml")
 
 
 def main(name: str) -> None:
@@ -28,7 +26,7 @@ def main(name: str) -> None:
     print(f"{name}: {study.populations} populations, {len(study.compared)} methods on {study.task}", flush=True)
     for seed in progress(range(study.first, study.first + study.populations), study.populations, name):
         folder = FOLDER / f"{study.task}_{seed}"
-        copy(folder, alone(params, study, seed))
+        project.copy(Path(), folder, alone(params, study, seed))
         repro(folder)
         found.append(summary(folder / stage.RECORDS, study, seed))
     rows = pd.concat(found, ignore_index=True)
@@ -63,24 +61,6 @@ def alone(params: Params, study: Study, seed: int) -> Params:
     found.suite.datasets, found.suite.tasks = [found.tasks[study.task].dataset], [study.task]
     found.suite.methods, found.suite.degradations = study.compared, []
     return found
-
-
-def copy(folder: Path, params: Params) -> None:
-    """The project's code and the given params in a folder of its own; what was computed there before stays."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in PROJECT:
-        if Path(name).is_dir():
-            shutil.rmtree(folder / name, ignore_errors=True)
-            shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(name, folder / name)
-    for dataset in params.suite.datasets:
-        (folder / stage.RAW / dataset).mkdir(parents=True, exist_ok=True)
-        shutil.copy(stage.RAW / dataset / "README.md", folder / stage.RAW / dataset)
-    (folder / stage.PARAMS).write_text(json.dumps(params.model_dump(), indent=1))  # JSON is YAML
-    if not (folder / ".dvc").exists():
-        dvc(folder, "init", "--quiet", "--no-scm")
-        dvc(folder, "config", "core.analytics", "false")
 
 
 def repro(folder: Path) -> None:

@@ -6,8 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +38,21 @@ def started(words: tuple[str, ...], folder: Path, environment: dict[str, str]) -
 
 def listen() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def workers(session: int) -> list[int]:
+    """Processes of a session that joblib started to work."""
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "-s", str(session)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of that size in memory, in a folder; skips where none can be."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here: it takes root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 class Clone:

@@ -6,18 +6,14 @@ import numpy as np
 import pandas as pd
 
 from benchmark import inputs, splits
+from benchmark.bench.made import FEATURES, SEGMENTS, TASK
 from benchmark.files import room, write_json
-from benchmark.params import Split, Task
+from benchmark.params import Task
 
-SEGMENTS, EACH = 10, 20  # segments of a clip, clips of a subject
-WIDTHS = {"vision": (103, 8), "biosignal": (10, 17)}  # features of a segment and of a clip, as biovid has them
-TASK = Task(
-    dataset="made_up", kind="ordinal", target=["level"], classes=[0, 1, 2, 3, 4], prevalent=["vision"],
-    privileged=["biosignal"], split=Split(rule="subject_folds", folds=5),
-)  # fmt: skip
+EACH = 20  # clips of a subject
 
 
-def dataset(root: Path, clips: int, subjects: int | None = None, widths: dict = WIDTHS) -> pd.DataFrame:
+def dataset(root: Path, clips: int, subjects: int | None = None, widths: dict = FEATURES) -> pd.DataFrame:
     """data/{prepared,features}/made_up below root; returns the clip table. The level shows in the first features."""
     table = clip_table(clips, subjects or max(clips // EACH, 1))
     prepared = root / "data" / "prepared" / "made_up"

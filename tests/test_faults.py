@@ -42,10 +42,8 @@ def noise():
 @pytest.fixture
 def disk(tmp_path):
     """A file system of 64 kB."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here: it takes root")
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
+    with clones.mounted(tmp_path, "64k") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -156,8 +154,8 @@ def test_a_worker_that_is_killed_is_one_sentence_and_what_was_finished_is_kept(p
     for path in shards(folder)[1:]:
         path.unlink()
     process = started(folder, "pipelines.features", "biovid")
-    until(lambda: workers(process.pid), process)
-    os.kill(workers(process.pid)[0], signal.SIGKILL)
+    until(lambda: clones.workers(process.pid), process)
+    os.kill(clones.workers(process.pid)[0], signal.SIGKILL)
     _, said = process.communicate()
     assert process.returncode == 1 and "Traceback" not in said, said
     assert "killed" in said and "runtime.workers" in said and shards(folder)
@@ -174,12 +172,6 @@ def test_memory_that_runs_out_makes_no_clip_absent_but_a_file_that_asks_for_too_
         extraction.attempt(out_of_memory, "speech")
     found, reason = extraction.attempt(lambda: np.empty(1 << 50), "speech")
     assert found is None and reason.startswith("speech extraction failed: Unable to allocate 8.00 PiB")
-
-
-def workers(session: int) -> list[int]:
-    """Processes of a session that joblib started to work."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "-s", str(session)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
 
 
 def test_ctrl_c_is_told_and_is_no_success(monkeypatch, capsys):

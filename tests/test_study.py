@@ -13,6 +13,7 @@ from test_tracking import record
 
 from benchmark import params as choices
 from benchmark import power
+from benchmark.bench import project
 from benchmark.report import sensitivity, studies
 from benchmark.schema import BadParams
 from pipelines import graph, study
@@ -34,10 +35,10 @@ def test_a_population_differs_from_params_in_its_people_and_in_what_is_run(shipp
 
 def test_the_copy_of_the_project_is_one_that_dvc_can_run(shipped, tmp_path, monkeypatch):
     monkeypatch.chdir(SHIPPED.parent)
-    study.copy(tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1007))
+    project.copy(Path(), tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1007))
     kept = tmp_path / "own" / "data" / "features" / "kept"
     kept.mkdir(parents=True)
-    study.copy(tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1008))
+    project.copy(Path(), tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1008))
     assert choices.load(tmp_path / "own" / "params.yaml").populations["shared"].seed == 1008
     assert (tmp_path / "own" / "benchmark" / "ot.py").exists() and kept.exists()
     done = graph.dvc(tmp_path / "own", "repro", "plan")

@@ -1,6 +1,5 @@
 """How time and memory grow with clips, batch and replicas; written for the figure of the report too."""
 
-import csv
 import math
 import shutil
 import time
@@ -9,12 +8,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.torch import save_file
 
 from benchmark import student, targets
 from benchmark.bench import child, made, page
-from benchmark.files import replacing
+from benchmark.files import write_table
 from benchmark.models import WIDTH
 from benchmark.progress import progress
 from benchmark.seeds import generator
@@ -96,8 +96,6 @@ def prepare(folder: Path, clips: int, replicas: int) -> None:
 
 def first_fold(folder: Path) -> None:
     """Leave one fold of the splits."""
-    import pandas as pd
-
     splits = pd.read_parquet(folder / "splits.parquet")
     splits[splits.fold == 0].to_parquet(folder / "splits.parquet", index=False)
 
@@ -151,10 +149,9 @@ def exponent(rows: list[dict], quantity: str, method: str, replicas: int) -> flo
 
 def write(path: Path, rows: list[dict]) -> None:
     """The measurements in long form."""
-    with replacing(path) as partial, partial.open("w", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(COLUMNS)
-        for row in rows:
-            place = [row[name] for name in ("against", "method", "replicas", "x")]
-            for quantity in ("load_s", "train_s", "memory_mb"):
-                lines.writerow([quantity, *place, f"{row[quantity]:.6g}"])
+    long = [
+        [quantity, *(row[name] for name in COLUMNS[1:-1]), f"{row[quantity]:.6g}"]
+        for row in rows
+        for quantity in ("load_s", "train_s", "memory_mb")
+    ]
+    write_table(path, pd.DataFrame(long, columns=COLUMNS))

@@ -11,34 +11,40 @@ from pathlib import Path
 from benchmark.params import Params
 
 PARTS = ("benchmark", "pipelines", "results/bench", "dvc.yaml", "pyproject.toml")
-OWN = {"DVC_NO_ANALYTICS": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
+DVC = [sys.executable, "-m", "dvc"]
 
 
 def copy(root: Path, folder: Path, params: Params) -> None:
-    """The code of the project in root and the given params; recordings are synthesised, whatever root has."""
+    """The code of the project in root and the given params; recordings are synthesised, whatever root has. What was
+    computed in the folder before stays."""
     params = params.model_copy(deep=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in PARTS:
         if (root / name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
             shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(root / name, folder / name)
     for name in params.suite.datasets:
         params.datasets[name].source = "synthetic"
-        (folder / "data" / "raw" / name).mkdir(parents=True)
+        (folder / "data" / "raw" / name).mkdir(parents=True, exist_ok=True)
         shutil.copy(root / "data" / "raw" / name / "README.md", folder / "data" / "raw" / name)
     (folder / "params.yaml").write_text(json.dumps(params.model_dump(), indent=1))  # JSON is YAML
-    subprocess.run([*DVC, "init", "--quiet", "--no-scm"], cwd=folder, env=environment(), check=True)
-    subprocess.run([*DVC, "config", "core.analytics", "false"], cwd=folder, env=environment(), check=True)
+    if not (folder / ".dvc").exists():
+        for words in (["init", "--quiet", "--no-scm"], ["config", "core.analytics", "false"]):
+            subprocess.run([*DVC, *words], cwd=folder, env=environment(), check=True)
 
 
-DVC = [sys.executable, "-m", "dvc"]
+def activated() -> dict[str, str]:
+    """The variables of an activated environment, that of the python that runs this."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "true"}
 
 
 def environment() -> dict[str, str]:
-    """As an activated environment has it, but with the runs of MLflow in the copy alone."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
-    return kept | OWN | {"PATH": path}
+    """The same, but with the runs of MLflow in the copy alone."""
+    return {name: value for name, value in activated().items() if not name.startswith("MLFLOW")} | QUIET
 
 
 def repro(folder: Path, *targets: str) -> list[tuple[str, float]]:

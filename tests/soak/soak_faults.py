@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import clones
 import pytest
 from page import report
 from soak_kills import due
@@ -20,10 +21,8 @@ from suite import TORN, Suite
 @pytest.fixture
 def disk(tmp_path):
     """A file system of 512 MB in memory."""
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", tmp_path], check=False).returncode:
-        pytest.skip("no file system can be mounted here: it takes root")
-    yield tmp_path
-    subprocess.run(["umount", "-l", tmp_path], check=True)
+    with clones.mounted(tmp_path, "512m") as folder:
+        yield folder
 
 
 def told(clone) -> str:
@@ -121,7 +120,7 @@ def soak_a_worker_that_is_killed(finished: Suite, tmp_path):
     while process.poll() is None and not killed:
         time.sleep(0.05)
         if len(list(shards.glob("*/shards/[!.]*.npz"))) >= 3:
-            killed = workers(process.pid)[:1]
+            killed = clones.workers(process.pid)[:1]
     os.kill(killed[0], signal.SIGKILL)
     _, complained = process.communicate()
     kept = len(list(shards.glob("*/shards/[!.]*.npz")))
@@ -131,12 +130,6 @@ def soak_a_worker_that_is_killed(finished: Suite, tmp_path):
     clone.edit(lambda params: params["runtime"].update(workers="auto"))
     finished.same(clone, "a worker killed")
     report("a worker killed", lines)
-
-
-def workers(group: int) -> list[int]:
-    """Processes of a session that joblib started."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "-s", str(group)], capture_output=True, text=True, check=False)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
 
 
 @pytest.mark.parametrize("stage", ["features@recola", "teacher@recola_av"])
