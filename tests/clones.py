@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -40,10 +41,17 @@ def listen() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def workers(session: int) -> list[int]:
-    """Processes of a session that joblib started to work."""
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "-s", str(session)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "popen_loky" in line]
+def workers(process: int) -> list[int]:
+    """Processes that joblib started to work for one."""
+    below = psutil.Process(process).children(recursive=True)
+    return [own.pid for own in below if any("popen_loky" in word for word in command(own))]
+
+
+def command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return []
 
 
 @contextmanager

@@ -154,8 +154,10 @@ def test_a_worker_that_is_killed_is_one_sentence_and_what_was_finished_is_kept(p
     for path in shards(folder)[1:]:
         path.unlink()
     process = started(folder, "pipelines.features", "biovid")
-    until(lambda: clones.workers(process.pid), process)
-    os.kill(clones.workers(process.pid)[0], signal.SIGKILL)
+    killed = []
+    until(lambda: killed.extend(clones.workers(process.pid)) or killed, process)
+    assert killed, process.communicate()
+    os.kill(killed[0], signal.SIGKILL)
     _, said = process.communicate()
     assert process.returncode == 1 and "Traceback" not in said, said
     assert "killed" in said and "runtime.workers" in said and shards(folder)
