@@ -1,7 +1,7 @@
 """Cosine structure, anchors and entropic optimal transport: tensors in, tensors out.
 
 Written for one batch; every function may be run under torch.func.vmap. On a processor in single precision, anchors and
-transport between points are compiled (native.py); the plain versions beside them say the same.
+transport between points are compiled (native.py, sinkhorn.py); the plain versions beside them say the same.
 
 What a kdot step costs, forward and backward: B clips, embeddings of width D, k anchors, L kernels for each of three
 transports, S steps between the two clouds and half as many of each with itself (at epsilon .01 and k 30: L 5, S 32).
