@@ -78,7 +78,10 @@ def batch(cell: Cell, method: Method, given: dict[str, Tensor], rows: Tensor, ta
 
     `batchwise` takes the space with the smallest task loss on the labels of the whole batch, as the released MT-PKDOT.
     """
-    found = {name: given[name][cell.own, rows] for name in Output._fields}
+    places = (cell.own * given["z"].shape[1] + rows).flatten()
+    found = {
+        name: given[name].flatten(0, 1).index_select(0, places).unflatten(0, rows.shape) for name in Output._fields
+    }
     if method.teacher == "batchwise":
         best = task_losses(found["prediction"], target, cell.task.kind).argmin(-1, keepdim=True)
         return pick(found, best.expand_as(rows))
