@@ -22,6 +22,7 @@ HUSHED = (  # beginnings of variables that steer MLflow and DVC, or by which the
     "CODEBUILD", "BUILDKITE", "TEAMCITY", "CLOUD_RUN", "RUNBOT",
 )  # fmt: skip
 GUARD = ROOT / "tests" / "guard"  # in PYTHONPATH, it writes down who asks for an address beyond this machine
+CLOCK = ROOT / "tests" / "clock"  # in PYTHONPATH, it makes time jump
 ALONE = ["unshare", "--map-root-user", "--net"]  # before a command: no network, not even this machine's own
 
 

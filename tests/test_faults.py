@@ -199,6 +199,19 @@ def test_times_of_files_from_the_past_and_the_future_change_nothing(project, mon
     assert written(folder, "data") == whole and ", 0 extracted now" in capsys.readouterr().out
 
 
+def test_a_clock_that_jumps_while_a_stage_runs_changes_nothing(project):
+    folder, whole = project
+    for path in shards(folder):
+        path.unlink()
+    jumping = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (clones.CLOCK, ROOT)))}
+    asked = subprocess.run([sys.executable, "-c", "import time; print(time.time())"], capture_output=True, env=jumping)
+    assert abs(float(asked.stdout) - time.time()) > 86_400
+    process = clones.started((sys.executable, "-m", "pipelines.features", "biovid"), folder, jumping)
+    said, complained = process.communicate()
+    assert process.returncode == 0, complained
+    assert ", 0 kept" in said and written(folder, "data") == whole
+
+
 def test_a_hidden_leftover_of_a_killed_writer_is_taken_over_by_the_next(tmp_path):
     (tmp_path / ".file.tmp.json").write_text("[1, 2")
     write_json(tmp_path / "file.json", [1, 2, 3])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import clones
 import pytest
+from clones import CLOCK, Clone, make_small
 from page import report
 from soak_kills import due
 from suite import TORN, Suite
@@ -152,7 +153,7 @@ def soak_two_at_once(finished: Suite, tmp_path, stage):
 
 
 @pytest.mark.parametrize("years", [-20, 20])
-def soak_a_clock_that_jumps(finished: Suite, tmp_path, years):
+def soak_times_of_files(finished: Suite, tmp_path, years):
     """Files from the past and the future are the same files."""
     clone, lines = finished.clone.copied(tmp_path / "clone"), {}
     moment = time.time() + years * 365 * 86400
@@ -167,3 +168,12 @@ def soak_a_clock_that_jumps(finished: Suite, tmp_path, years):
     }
     finished.same(clone, f"a clock {years:+d} years off")
     report(f"clock: files {years:+d} years off", lines)
+
+
+def soak_a_clock_that_jumps(finished: Suite, tmp_path):
+    """By days, there and back, twice a second, in every process of a whole run."""
+    clone = Clone(tmp_path)
+    clone.edit(make_small)
+    ran = clone.repro(PYTHONPATH=str(CLOCK))
+    finished.same(clone, "a clock that jumps")
+    report("clock: jumps by days during a run", {"dvc repro": {"stages run": len(ran), "files that differ": 0}})
