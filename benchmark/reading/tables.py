@@ -13,7 +13,8 @@ import pandas as pd
 from benchmark.reading import sizes
 
 SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
-VAST = r"[eE](?<=[0-9.][eE])[-+]?[0-9]{4,}"  # such exponents pandas makes wrong numbers of, or ends the process at
+EXPONENT = r"(?<=[0-9.][eE])[-+]?[0-9]{4,}"
+VAST = "[eE]" + EXPONENT  # such exponents pandas makes wrong numbers of, or ends the process at
 
 
 def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
@@ -30,11 +31,12 @@ def text(path: Path, separator: str, columns: tuple[str, ...], complaint: type[E
 def numbers(path: Path, separator: str, columns: tuple[str, ...], complaint: type[Exception], **how) -> pd.DataFrame:
     """The table as float64, at least the given columns; a missing value is NaN, one that is no number is refused."""
     try:
-        vast = re.search(VAST.encode(), sizes.held(path, sizes.TABLE, complaint).read_bytes())
+        content = sizes.held(path, sizes.TABLE, complaint).read_bytes()
     except OSError as error:
         raise complaint(f"{path.name} cannot be read: {error.strerror}") from None
-    if vast:
-        raise complaint(f"{path.name} holds a number with the exponent {vast[0].decode()}")
+    for letter in "eE":  # either by itself is found several times faster
+        if vast := re.search((letter + EXPONENT).encode(), content):
+            raise complaint(f"{path.name} holds a number with the exponent {vast[0].decode()}")
     table = parsed(path, separator, "numbers", complaint, dtype=np.float64, na_values=["NaN", "nan", ""], **how)
     require(table, path, columns, complaint)
     return table
