@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import divided, first_fold, kdot, silent, small_cell, small_task, teach, with_shifted, with_table
 from test_biosignal import clip as measured
+from test_params import SHIPPED
 
 from benchmark import cell as cells
 from benchmark import (
@@ -16,6 +17,7 @@ from benchmark import (
     evaluation,
     inputs,
     intervals,
+    params,
     scores,
     spaces,
     splits,
@@ -245,6 +247,20 @@ def test_whom_a_clip_is_told_by_is_chosen_for_it_and_held_out(taught, several):
     choice = targets.confidence(cell, several).argmax(-1)
     assert torch.equal(choice, targets.confidence(cell, learnt | {"heldout": several["heldout"]}).argmax(-1))
     assert all(len(choice[number, rows[:32]].unique()) > 1 for number, rows in enumerate(cell.train))
+
+
+def test_methods_are_wired_as_their_names_say():
+    """The centroid constraint was switched off, and what was saved as one method was tested as another."""
+    methods = params.load(SHIPPED).methods
+    published, released = methods["mt_pknot"], methods["mt_released"]
+    assert set(published.terms) == {"kdot", "centroid"} and published.teacher == "confident"
+    assert set(released.terms) == {"kdot"} and released.teacher == "batchwise"
+    assert released.terms["kdot"]["shift"] == "released" and published.tnet == released.tnet == "mmd"
+    assert all(term["weight"] > 0 for method in (published, released) for term in method.terms.values())
+    cell = first_fold(small_cell(epochs=2))
+    given = teacher.of_training(cell, teach(cell).said)
+    with_it, without = (Method(terms={"kdot": {}} | more) for more in ({"centroid": {}}, {}))
+    assert not same(*(student.fit(cell, method, given, None).state for method in (with_it, without)))
 
 
 def test_an_interval_is_over_people_and_not_over_folds():

@@ -166,6 +166,12 @@ def test_term_states_its_paper_its_default_weight_and_its_claims(name):
     assert len(file.read_text().splitlines()) < 60
 
 
+@pytest.mark.parametrize("name", ["dkd", "dist", "wkd_logits"])
+def test_what_needs_three_classes_refuses_two_with_a_reason(name):
+    unfit = plugins.load("losses", name).unfit
+    assert "classes" in unfit("classification", 2) and unfit("classification", 3) == ""
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(plugins.load("losses", name), "unfit")])
 def test_what_a_term_is_unfit_for_is_told_in_words(name):
     reasons = [plugins.load("losses", name).unfit(kind, n) for kind, n in KINDS.items()]

@@ -98,3 +98,13 @@ def test_a_mistake_is_told_before_anything_is_computed(planned, raw, path, value
     with pytest.raises(BadParams) as error:
         planned(raw)
     assert told in str(error.value), str(error.value)
+
+
+def test_what_tuning_costs_is_told_before_it_starts(planned, raw, capsys):
+    raw["suite"] |= {"tasks": ["biovid_level"], "methods": ["prevalent_only", "kd", "pknot"]}
+    planned(raw)
+    assert "tuning" not in capsys.readouterr().out
+    raw["tuning"]["weights"] = [0.1, 1.0, 10.0]
+    planned(raw)
+    said = capsys.readouterr().out
+    assert "1 tasks x 3 methods = 3 cells" in said and "3 weights each in 2 of them, 7 trainings in all" in said

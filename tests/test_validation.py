@@ -188,6 +188,13 @@ def test_students_of_views_never_see_the_privileged_one():
             assert torch.equal(weights, other.state_dict()[name])
 
 
+def test_views_take_every_tnet_and_pass_over_what_two_classes_do_not_allow(capsys):
+    cell = views.build("breast_cancer", QUICK, CPU)
+    methods = {variant: Method(terms={"kdot": {}}, tnet=variant) for variant in ("random", "mmd", "cosine", "own")}
+    found = views.networks(cell, methods | {"dkd": Method(terms={"dkd": {}})})
+    assert list(found) == ["teacher", *methods] and "dkd is not run: " in capsys.readouterr().out
+
+
 def test_views_are_scored_and_read_from_the_numbers():
     cell = views.build("breast_cancer", QUICK, CPU)
     methods = {"prevalent_only": Method(), "pknot": Method(terms={"kdot": {}}, tnet="mse")}

@@ -88,13 +88,20 @@ def networks(cell: Cell, methods: dict[str, Method]) -> dict[str, list[Network]]
     teachers = teacher.restore(cell, taught.state)
     said = {"trained": teacher.everything(cell, teachers)}
     said["untrained"] = teacher.everything(cell, teacher.networks(cell))
-    tnets = {"random": cells.stack(tnet.networks(cell)), "mse": tnet.fit(cell, said["trained"], "mse").state}
-    found = {"teacher": teachers}
+    asked, found = {method.tnet for method in methods.values()}, {"teacher": teachers}
+    tnets = {"random": cells.stack(tnet.networks(cell))}
+    tnets |= {name: tnet.fit(cell, said["trained"], name).state for name in tnet.TRAINED if name in asked}
     for name, method in methods.items():
         source = targets.FILES.get(method.teacher, method.teacher)
         given = targets.prepare(cell, teacher.of_training(cell, said[source]), method.teacher)
-        imagined = tnet.hallucinators(cell, taught.state, tnets[method.tnet]) if method.tnet != "none" else None
-        fitted = student.fit(cell, method, given, imagined)
+        imagined = tnet.untrained(cell) if method.tnet == "own" else None
+        if method.tnet in tnets:
+            imagined = tnet.hallucinators(cell, taught.state, tnets[method.tnet])
+        try:
+            fitted = student.fit(cell, method, given, imagined)
+        except student.Impossible as reason:
+            print(f"{cell.name}: {name} is not run: {reason}")
+            continue
         found[name] = student.restore(cell, method, fitted.state, imagined)
     return found
 
