@@ -166,6 +166,19 @@ def test_a_worker_that_is_killed_is_one_sentence_and_what_was_finished_is_kept(p
     assert written(folder, "data") == whole
 
 
+def test_a_kill_while_mlflow_makes_its_tables_leaves_nothing_half_made(tmp_path):
+    code = "from benchmark.tracking import store as s\nwith s.connected() as c: print(c.get_experiment('0').name)"
+    environment, partial = clones.plain() | {"PYTHONPATH": str(ROOT)}, tmp_path / ".mlflow.tmp.db"
+    process = clones.started((sys.executable, "-c", code), tmp_path, environment)
+    until(lambda: partial.exists() and partial.stat().st_size > 100_000, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert partial.exists(), "it was not in the midst of it"
+    assert (tmp_path / "mlflow.db").stat().st_size == 0
+    again = clones.started((sys.executable, "-c", code), tmp_path, environment)
+    assert again.communicate()[0] == "Default\n" and not partial.exists()
+
+
 def test_memory_that_runs_out_makes_no_clip_absent_but_a_file_that_asks_for_too_much_does():
     def out_of_memory():
         raise MemoryError

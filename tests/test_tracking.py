@@ -15,7 +15,7 @@ from test_params import SHIPPED
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
 
 from benchmark import params, records
-from benchmark.tracking import epochs, runs, store
+from benchmark.tracking import database, epochs, runs, store
 
 
 def score(value):
@@ -348,7 +348,7 @@ def test_a_database_that_may_not_be_written_is_one_sentence(empty):
             if os.getuid() == 0:
                 os.setuid(65534)
             try:
-                store.check_file(path)
+                database.check_file(path)
             except OSError as error:
                 os._exit(0 if f"Give yourself the right to write to {path}" in str(error) else 1)
             os._exit(2)
@@ -368,7 +368,7 @@ def test_damaged_pages_are_one_sentence(tmp_path, mirror):
 
 def test_a_database_that_another_program_holds_is_one_sentence(tmp_path, mirror, monkeypatch):
     mirror(record())
-    monkeypatch.setattr(store, "PATIENCE", 0.1)
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
     with sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(store.Unreachable, match="Another program is writing to it"):

@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import socket
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,23 +20,26 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import numpy as np
+from filelock import FileLock
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.tracking import MlflowClient, get_tracking_uri
 from mlflow.types import Schema, TensorSpec
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from benchmark.files import replacing
 from benchmark.progress import progress
 from benchmark.records import CONTROLS
+from benchmark.tracking import database
 from benchmark.tracking.runs import Run, views
 
 for noisy in ("mlflow", "alembic"):  # they print tracebacks of errors that are told here in a sentence
     logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 BATCH = 1000  # metrics in one request
-PATIENCE = 20.0  # seconds that another program may hold the database
 AT_ONCE = 4  # requests to a server
 LIVE = "live/"  # keys of runs that mirror a training
 
@@ -64,44 +65,36 @@ def connected() -> Iterator[MlflowClient]:
     uri = get_tracking_uri()
     try:
         if uri.startswith("sqlite:///"):
-            check_file(Path(uri.removeprefix("sqlite:///").split("?")[0]))
+            path = Path(uri.removeprefix("sqlite:///").split("?")[0])
+            database.check_file(path)
+            make(path)
         elif "://" in uri and not uri.startswith("http"):
-            check_host(uri)
+            database.check_host(uri)
         yield MlflowClient()
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise Unreachable(f"MLflow at {shown(uri)} cannot be used: {reason(error)}") from None
 
 
-def check_file(path: Path) -> None:
-    """OSError, in words, unless a database can be written; MLflow itself tries for minutes."""
-    try:
-        with sqlite3.connect(path, timeout=PATIENCE) as database:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("PRAGMA user_version = 0")  # a write, unlike the line above, of what nobody uses
-            database.execute("ROLLBACK")
-        database.close()
-    except sqlite3.Error as error:
-        again = f"It only mirrors results/records: move {path} away and it is made again"
-        if "locked" in str(error):
-            again = "Another program is writing to it: wait, or end that program"
-        elif not path.is_dir() and ("readonly" in str(error) or "unable to open" in str(error)):
-            again = f"Give yourself the right to write to {path} and its folder"
-        raise OSError(f"{error}. {again}") from None
-
-
-def check_host(uri: str) -> None:
-    """OSError where the host of a database, spoken to without a server between, does not answer."""
-    url = make_url(uri)
-    ports = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-    if url.host and (port := url.port or ports.get(url.get_backend_name())):
-        socket.create_connection((url.host, port), timeout=10).close()
+def make(path: Path) -> None:
+    """MLflow's tables where there are none: all or none of them, since a database in which a killed process has left
+    some cannot be opened any more."""
+    if path.stat().st_size:
+        return
+    with FileLock(f"{path}-making"):
+        if path.stat().st_size:  # somebody else has made them meanwhile
+            return
+        with replacing(path) as partial:
+            for left in (partial, Path(f"{partial}-journal")):
+                left.unlink(missing_ok=True)
+            SqlAlchemyStore(f"sqlite:///{partial}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
 
 
 def reason(error: Exception) -> str:
     """The first line of what MLflow says, or plainer words for what happens often."""
     text = str(error)
     known = {
-        "(sqlite3.DatabaseError)": "it is damaged. It only mirrors results/records: move it away and it is made again",
+        "(sqlite3.DatabaseError)": f"it is damaged. {database.AGAIN}",
+        "already exists": f"its tables are half made. {database.AGAIN}",
         "database is locked": "Another program is writing to it: wait, or end that program",
         "disk is full": "no space is left on its disk; free some",
         "Connection refused": "nothing answers there",
