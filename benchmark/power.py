@@ -32,7 +32,9 @@ def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict
     measures = rows.groupby("method")[[name for name in GEOMETRY if name in rows]].mean()
     for entry in found:
         entry |= {name: float(value) for name, value in measures.loc[entry["method"]].items() if np.isfinite(value)}
-    return {"metric": rows.metric.dropna().iloc[0], "methods": found, "power": curves(rows, scores, names, confidence)}
+    chance = {"chance": float(rows.chance.mean())} if "chance" in rows else {}  # of the mass on true pairs
+    power = curves(rows, scores, names, confidence)
+    return {"metric": rows.metric.dropna().iloc[0], "methods": found, "power": power} | chance
 
 
 def mean(values: pd.Series) -> float | None:

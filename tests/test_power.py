@@ -20,8 +20,9 @@ def drawn(gain: float, populations: int = 10, seed: int = 0) -> pd.DataFrame:
         for method, own in {"teacher": 0.1, "prevalent_only": 0.0, "kd": gain, "rand": 0.0}.items():
             noise = 0 if method == "prevalent_only" else 0.01 * rng.normal()
             error = np.nan if method == "prevalent_only" else 0.012
-            rows.append({"population": number, "method": method, "metric": "kappa", "score": level + own + noise,
-                         "error": error, "cka": 0.5, "frobenius": 0.3, "true_pairs": 0.02})  # fmt: skip
+            geometry = {"cka": 0.5, "frobenius": 0.3, "true_pairs": 0.02, "chance": 0.008}
+            found = {"metric": "kappa", "score": level + own + noise, "error": error}
+            rows.append({"population": number, "method": method} | found | geometry)
     return pd.DataFrame(rows)
 
 
@@ -77,5 +78,6 @@ def test_the_page_and_the_picture_say_what_was_found(tmp_path):
     results = power.summarise(drawn(gain=0.02), ["kd"], 0.95)
     page = studies.markdown("power", study, results, 0.95)
     assert page.startswith("# SYNTHETIC") and "seeds 7 to 16" in page and "| kd | " in page and "CKA" in page
+    assert "mass on true pairs (chance 0.008)" in page
     studies.figure("power", study, results, tmp_path / "power.png")
     assert (tmp_path / "power.png").stat().st_size > 10_000

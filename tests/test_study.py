@@ -66,11 +66,13 @@ def test_an_unknown_study_is_named(monkeypatch):
 
 def test_the_levels_of_the_grid_are_what_the_methods_say_and_depart_from_the_default_in_that_alone(shipped):
     levels = study.levels_of("ablation", shipped)
-    assert list(levels) == ["k", "anchors", "epsilon", "weight", "T-Net", "coupling"]
+    assert list(levels) == ["k", "anchors", "epsilon", "weight", "T-Net", "coupling", "shift", "debias"]
     assert [own.value for own in levels["k"]] == [5, 10, 30, 60, 120]
     assert {own.value for own in levels["anchors"]} == {"dissimilar", "similar", "random", "shared", "all"}
     assert {own.value for own in levels["T-Net"]} == {"none", "random", "mse", "mmd", "cosine"}
     assert {own.value for own in levels["coupling"]} == {"ot", "identity", "index_aware"}
+    assert {own.value for own in levels["shift"]} == {"affine", "min_detached", "released"}
+    assert {own.value for own in levels["debias"]} == {True, False}
     for factor, own in levels.items():
         assert [level.method for level in own if level.default] == ["kdot"]
         assert [level.method for level in own if level.beside] == (["all_anchors"] if factor == "anchors" else [])

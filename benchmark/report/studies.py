@@ -29,10 +29,10 @@ def row(record: dict) -> dict:
 def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     """The methods over all populations, and what a difference must measure to be shown."""
     power = results["power"]
-    geometry = any("cka" in entry for entry in results["methods"])
+    chance = results.get("chance")
     others = ["prevalent_only", *study.against]
     head = ["method", results["metric"]] + [word for name in others for word in (f"to {name}", "p", "above")]
-    head += ["CKA", "Frobenius", "mass on true pairs"] if geometry else []
+    head += [] if chance is None else ["CKA", "Frobenius", f"mass on true pairs (chance {chance:.3f})"]
     lines = [
         f"# SYNTHETIC recordings: study {name} of {study.task}",
         "",
@@ -49,7 +49,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
         cells = [entry["method"], "no score" if entry["score"] is None else f"{entry['score']:.3f}"]
         for name in others:
             cells += compared(entry[f"to_{name}"]) if f"to_{name}" in entry else ["", "", ""]
-        if geometry:
+        if chance is not None:
             cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in GEOMETRY]
         lines.append(f"| {' | '.join(cells)} |")
     told = {key: "more than was looked at" if v is None else f"{v:.3f}" for key, v in power["smallest"].items()}
