@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from benchmark.files import read_text
 from benchmark.schema import BadParams, Positive, Section, Share, check, distinct, require
-from benchmark.sections import Degradation, Runtime, Study, folders
+from benchmark.sections import Degradation, Runtime, Study, Tuning, folders
 
 
 class Suite(Section):
@@ -111,12 +111,6 @@ class Method(Section):
 def planned(entry: dict) -> Method:
     """A method as the plan wrote it, beside the digests of its terms and the options of its masks."""
     return Method.model_validate({name: value for name, value in entry.items() if name not in ("digests", "masks")})
-
-
-class Tuning(Section):
-    """How many weights each method may try; the same number for all, chosen on the validation subjects."""
-
-    weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), AfterValidator(distinct)] = [1.0]
 
 
 class Task(Section):

@@ -1,6 +1,7 @@
 """Exact transport plans from solvers outside torch: costs in, plans without gradient out, one replica at a time."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,16 +42,17 @@ def cheapest(costs: np.ndarray) -> np.ndarray:
     return found
 
 
-def gromov(first: Tensor, second: Tensor) -> Tensor:
+def gromov(first: Tensor, second: Tensor, prior: float = 0.0) -> Tensor:
     """The plan (n, m) that keeps the distances of first (n, n) and second (m, m) best, between uniform masses.
 
     A stationary point of the squared loss, reached from the uniform plan by conditional gradients (Vayer et al. 2019,
-    ICML): the problem has no convex form.
+    ICML): the problem has no convex form. `prior`, 0 to 1, is the share of the cost that asks for i to go to i.
     """
-    return Solved.apply(congruent, first.detach(), second.detach())
+    return Solved.apply(partial(congruent, prior=prior), first.detach(), second.detach())
 
 
-def congruent(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    from ot.gromov import gromov_wasserstein  # seconds to import, and few methods need it
+def congruent(first: np.ndarray, second: np.ndarray, prior: float) -> np.ndarray:
+    from ot.gromov import fused_gromov_wasserstein  # seconds to import, and few methods need it
 
-    return gromov_wasserstein(first, second, symmetric=True)
+    strangers = 1 - np.eye(len(first), len(second))
+    return fused_gromov_wasserstein(strangers, first, second, alpha=1 - prior, symmetric=True)

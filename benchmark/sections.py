@@ -1,4 +1,5 @@
-"""Sections of params.yaml that decide no result, and those that only opt-in parts read: degradations and studies."""
+"""The budget of tuning, sections of params.yaml that decide no result, and what only opt-in parts read: degradations
+and studies."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -61,11 +62,18 @@ class Factor(Section):
     methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
 
 
+class Tuning(Section):
+    """How many weights each method may try; the same number for all, chosen on the validation subjects."""
+
+    weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1), AfterValidator(distinct)] = [1.0]
+
+
 class Study(Section):
     """Methods compared over people who are drawn for this alone, again and again."""
 
     task: str
     methods: Annotated[list[str], Field(min_length=2), AfterValidator(distinct)]
+    tuning: Tuning | None = None  # of this study; without it that of every run
     against: list[str] = []  # methods that others are compared with, beside prevalent_only
     default: str | None = None  # the method from which each factor departs, one at a time
     factors: dict[str, Factor] = {}

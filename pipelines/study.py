@@ -60,6 +60,7 @@ def alone(params: Params, study: Study, seed: int) -> Params:
     found.populations[dataset.population].seed = seed
     found.suite.datasets, found.suite.tasks = [found.tasks[study.task].dataset], [study.task]
     found.suite.methods, found.suite.degradations = study.compared, []
+    found.tuning = study.tuning or found.tuning
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, cosine, pdist, squareform
+from scipy.special import softmax
 from scipy.stats import pearsonr
 from torch.nn.functional import cross_entropy, gaussian_nll_loss, kl_div, smooth_l1_loss
 
@@ -207,6 +208,28 @@ def test_w2_is_the_cheapest_matching(pair):
 def test_gromov_is_the_distance_of_pot(pair):
     geometries = [squareform(pdist(z, "cosine")) for z in embeddings(pair)]
     assert value("gromov", pair) == pytest.approx(pot.gromov.gromov_wasserstein2(*geometries), rel=1e-6)
+
+
+def test_gromov_of_true_pairs_is_the_mean_squared_difference_of_the_geometries(pair):
+    one, two = (cosines(z) for z in embeddings(pair))
+    assert value("gromov", pair, prior=1.0) == pytest.approx(((one - two) ** 2).mean())
+
+
+def test_masses_are_moved_as_pot_moves_them(pair):
+    one, two = (cosines(z) for z in embeddings(pair))
+    found = []
+    for i in range(BATCH):
+        anchors = np.argsort(np.where(np.arange(BATCH) == i, np.inf, two[i]))[:4]
+        costs = 1 - two[np.ix_(anchors, anchors)]
+        mine, theirs = (softmax(s[i, anchors] / 0.5) for s in (one, two))
+
+        def cost(a, b, costs=costs):
+            plan = pot.sinkhorn(a, b, costs, 0.1, method="sinkhorn_log", stopThr=1e-12, numItermax=10_000)
+            return (plan * costs).sum() + 0.1 * (plan * np.log(plan / np.outer(a, b))).sum()
+
+        found.append(cost(mine, theirs) - cost(mine, mine) / 2 - cost(theirs, theirs) / 2)
+    told = value("masses", pair, k=4, temperature=0.5, epsilon=0.1, iterations=2000)
+    assert told == pytest.approx(np.mean(found), rel=1e-5) and told > 0
 
 
 def test_centroid_is_the_distance_of_mean_rows(pair):

@@ -35,6 +35,11 @@ def test_a_permuted_geometry_is_recognised(geometries):
     assert (plan.argmax(1) == order.argsort()).all()
 
 
+def test_the_more_is_known_of_a_plan_the_more_clips_go_to_themselves(geometries):
+    kept = [plans.gromov(geometries[0][0], geometries[1][0], prior).trace().item() for prior in (0, 0.03, 0.1, 1)]
+    assert kept[0] < 0.3 and kept == sorted(kept) and kept[-1] == pytest.approx(1)
+
+
 def test_replicas_are_solved_one_by_one(costs, geometries):
     assert torch.equal(vmap(plans.assignment)(costs), torch.stack([plans.assignment(one) for one in costs]))
     single = torch.stack([plans.gromov(*pair) for pair in zip(*geometries, strict=True)])

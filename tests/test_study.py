@@ -33,6 +33,12 @@ def test_a_population_differs_from_params_in_its_people_and_in_what_is_run(shipp
     assert alone.training == shipped.training and alone.methods == shipped.methods
 
 
+def test_a_study_may_tune_where_other_runs_do_not(shipped):
+    assert study.alone(shipped, shipped.studies["power"], 1).tuning.weights == [1.0]
+    assert study.alone(shipped, shipped.studies["baselines"], 1).tuning.weights == [1.0, 10.0]
+    assert shipped.tuning.weights == [1.0]
+
+
 def test_the_copy_of_the_project_is_one_that_dvc_can_run(shipped, tmp_path, monkeypatch):
     monkeypatch.chdir(SHIPPED.parent)
     project.copy(Path(), tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1007))

@@ -12,9 +12,10 @@ PROPERTIES = frozenset({"zero", "rotation", "scale", "order"})
 
 
 class Options(Section):
-    """How much the geometry counts."""
+    """How much the geometry counts, and what is known of the plan beforehand."""
 
     weight: float = Field(1.0, ge=0, description="none is published for distillation; KD2M's code has the distance")
+    prior: float = Field(0.0, ge=0, le=1, description="share of the plan's cost that wants clips matched to themselves")
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
@@ -23,5 +24,5 @@ def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> 
     C = 1 - cosine of every two clips, z (B, WIDTH); the plan P has no gradient, which is right to first order.
     """
     own, wanted = 1 - cosine_structure(student.z), 1 - cosine_structure(teacher.z.detach())
-    plan = plans.gromov(own, wanted)
+    plan = plans.gromov(own, wanted, options.prior)
     return own.square().mean() + wanted.square().mean() - 2 * (plan * (own @ plan @ wanted)).sum()

@@ -23,7 +23,7 @@ KINDS = {"classification": 5, "ordinal": 5, "regression": 2}  # outputs
 PRIVILEGED = 2  # of three slots
 MOVES = {"rotation": {"z"}, "scale": {"z"}, "translation": {"z"}, "logit_shift": {"prediction"}}  # what they move
 MOVES["order"] = {"z", "prediction", "tokens"}
-CONVERGED = {"kdot": {"iterations": 3000, "epsilon": 0.1}}  # where the default stops early, for exact gradients
+CONVERGED = {"iterations": 3000, "epsilon": 0.1}  # for exact gradients of terms that have these options
 
 
 def outputs(seed: int, kind: str, batch: int = 12, dtype: torch.dtype = torch.float64) -> Output:
@@ -95,7 +95,8 @@ def steepness(term: Term, student: Output, teacher: Output, target: Tensor) -> t
 
 def slopes(name: str, kind: str) -> tuple[float, float]:
     """Derivative of a term along a random direction of the student: by its gradient, and by finite differences."""
-    term, teacher, target = Term(name, kind, **CONVERGED.get(name, {})), outputs(0, kind), targets(kind)
+    patient = {key: CONVERGED[key] for key in plugins.load("losses", name).Options.model_fields if key in CONVERGED}
+    term, teacher, target = Term(name, kind, **patient), outputs(0, kind), targets(kind)
     student, along, step = requiring(outputs(1, kind)), outputs(2, kind), 1e-6
     gradients = torch.autograd.grad(term(student, teacher, target), student[:3], allow_unused=True)
     slope = sum(float((g * a).sum()) for g, a in zip(gradients, along[:3], strict=True) if g is not None)
