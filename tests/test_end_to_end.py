@@ -11,8 +11,13 @@ from threading import Thread
 import pandas as pd
 import psutil
 import pytest
+import torch
 from clones import ALONE, GUARD, METHODS, TASKS, Clone, make_small, no_namespace
 from written import endings, problem
+
+from benchmark import evaluation
+from benchmark.cell import load
+from pipelines import stage
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +98,19 @@ def test_a_trained_student_says_of_a_recording_what_the_evaluation_says(clone, t
     expected = pd.Series(said.set_index("clip_id").prediction.loc[own.index].to_numpy(), own.start_s)
     assert len(expected) > 1
     pd.testing.assert_series_equal(found.loc[expected.index], expected, check_names=False, check_dtype=False, atol=2e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", [*METHODS, "teacher", "teacher_hallucinated"])
+@torch.no_grad()
+def test_a_trained_model_answers_a_clip_alone_as_among_512(clone, task, name, monkeypatch):
+    monkeypatch.chdir(clone.folder)
+    cell = load(task, stage.task_of(task), stage.training(), stage.INPUTS / task, torch.device("cpu"), None)
+    rows = torch.arange(512) % len(cell.table.target)
+    for network in evaluation.restore(cell, stage.MODELS / task, name)[1]:
+        together = network(**cell.view(rows, network.inputs)).prediction
+        alone = [network(**cell.view(row[None], network.inputs)).prediction for row in rows.unique()]
+        torch.testing.assert_close(torch.cat(alone)[rows], together, atol=1e-5, rtol=0)
 
 
 def test_git_sees_no_output(clone):

@@ -224,7 +224,7 @@ def test_masses_are_moved_as_pot_moves_them(pair):
         mine, theirs = (softmax(s[i, anchors] / 0.5) for s in (one, two))
 
         def cost(a, b, costs=costs):
-            plan = pot.sinkhorn(a, b, costs, 0.1, method="sinkhorn_log", stopThr=1e-12, numItermax=10_000)
+            plan = pot.sinkhorn(a, b, costs, 0.1, method="sinkhorn_log", stopThr=1e-12, numItermax=10_000, warn=False)
             return (plan * costs).sum() + 0.1 * (plan * np.log(plan / np.outer(a, b))).sum()
 
         found.append(cost(mine, theirs) - cost(mine, mine) / 2 - cost(theirs, theirs) / 2)
