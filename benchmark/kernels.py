@@ -26,7 +26,7 @@ def mmd(x: Tensor, y: Tensor) -> Tensor:
 
 
 def cka(x: Tensor, y: Tensor) -> Tensor:
-    """Linear centred kernel alignment of x (n, D) and y (n, E), 0 to 1 (Kornblith et al. 2019, ICML, equation 3)."""
+    """Linear centred kernel alignment of x (n, D) and y (n, E), 0 to 1 (Kornblith et al. 2019, ICML, equation 4)."""
     x, y = x - x.mean(0), y - y.mean(0)
     scale = ((x.T @ x).norm() * (y.T @ y).norm()).clamp_min(1e-12)
     return (x.T @ y).square().sum() / scale

@@ -34,6 +34,9 @@ def kernel(z: Tensor, gamma: float) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Frobenius norm of the difference of the kernel matrices over B^2 (torchdistill: not squared) -> scalar from 0."""
+    """|K(z_s) - K(z_t)|_F / B^2 of the kernel matrices, as in torchdistill not squared.
+
+    z (B, WIDTH) -> scalar, 0 to 1 / B.
+    """
     apart = kernel(student.z, options.gamma) - kernel(teacher.z.detach(), options.gamma)
     return torch.linalg.vector_norm(apart) / apart.shape[-1] ** 2

@@ -18,6 +18,9 @@ class Options(Section):
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """|mean_i C_t(i, .) - mean_i C_s(i, .)| of the full cosine matrices, not shifted -> scalar, 0 to 2 B^(1/2)."""
+    """|mean_i C_t(i, .) - mean_i C_s(i, .)| of the full cosine matrices, not shifted.
+
+    z (B, WIDTH) -> scalar, 0 to 2 B^(1/2).
+    """
     apart = (cosine_structure(student.z) - cosine_structure(teacher.z.detach())).mean(-2)
     return torch.linalg.vector_norm(apart)

@@ -17,5 +17,5 @@ class Options(Section):
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """1 - CKA of the embeddings, equation 3 of the paper with linear kernels: z (B, D) -> scalar, 0 to 1."""
+    """1 - CKA of the embeddings, equation 4 of the paper with linear kernels (14): z (B, D) -> scalar, 0 to 1."""
     return 1 - cka(student.z, teacher.z.detach())

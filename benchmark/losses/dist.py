@@ -1,4 +1,4 @@
-"""Distillation from a stronger teacher by correlation (DIST, Huang et al. 2022, arXiv 2205.10536, section 4)."""
+"""Distillation from a stronger teacher by correlation (DIST, Huang et al. 2022, arXiv 2205.10536, equations 8 to 10)."""
 
 from pydantic import Field
 from torch import Tensor
@@ -32,7 +32,10 @@ def correlation(x: Tensor, y: Tensor) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """T^2 (beta (1 - correlation of classes) + gamma (1 - correlation of clips)), means -> scalar, 0 to 2 T^2 each."""
+    """T^2 (beta (1 - correlation of classes) + gamma (1 - correlation of clips)), each a mean, of 0 to 2.
+
+    Predictions (B, classes) -> scalar, 0 to 2 T^2 (beta + gamma).
+    """
     guess, truth = ((p / options.temperature).softmax(-1) for p in (student.prediction, teacher.prediction.detach()))
     classes, clips = correlation(guess, truth), correlation(guess.transpose(-1, -2), truth.transpose(-1, -2))
     return options.temperature**2 * (options.beta * (1 - classes.mean()) + options.gamma * (1 - clips.mean()))

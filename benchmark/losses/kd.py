@@ -1,4 +1,4 @@
-"""Knowledge distillation of what the teacher says (Hinton, Vinyals and Dean 2015, arXiv 1503.02531, section 2)."""
+"""Knowledge distillation of what the teacher says (Hinton, Vinyals and Dean 2015, arXiv 1503.02531, equation 1)."""
 
 import torch
 from pydantic import Field

@@ -24,6 +24,9 @@ def neighbours(z: Tensor) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean over all B^2 pairs of p_t log(p_t / p_s), the clip itself among its neighbours -> scalar, at least 0."""
+    """Mean over all B^2 pairs of p_t log(p_t / p_s), p = (cos + 1) / 2 over its row, which holds the clip itself.
+
+    z (B, WIDTH) -> scalar, at least 0.
+    """
     truth, guess = neighbours(teacher.z.detach()), neighbours(student.z)
     return (truth * ((truth + TINY) / (guess + TINY)).log()).mean()

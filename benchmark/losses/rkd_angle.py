@@ -33,7 +33,10 @@ def angles(z: Tensor, ends: int) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean Huber loss (delta 1) of the cosines of angles between three different clips -> scalar, 0 to 3 / 2."""
+    """Mean Huber loss (delta 1) of the cosines of the angles ijk between three different clips, seen from j.
+
+    z (B, WIDTH) -> scalar, 0 to 3 / 2.
+    """
     apart = (angles(student.z, options.ends) - angles(teacher.z.detach(), options.ends)).abs()
     near, ends = apart.clamp_max(1), apart.shape[-1]
     return (near * (apart - near / 2)).mean() * ends / max(ends - 1, 1)

@@ -30,7 +30,10 @@ def distances(z: Tensor) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean Huber loss (delta 1) of the relative distances of all B^2 pairs -> scalar, at least 0."""
+    """Mean over all B^2 pairs of the Huber loss (delta 1) of |z_i - z_j| over its mean.
+
+    z (B, WIDTH) -> scalar, at least 0.
+    """
     apart = (distances(student.z) - distances(teacher.z.detach())).abs()
     near = apart.clamp_max(1)
     return (near * (apart - near / 2)).mean()

@@ -22,5 +22,8 @@ def similarities(z: Tensor) -> Tensor:
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """|G_t - G_s|^2 / B^2 of the row-normalised Gram matrices (section 3) -> scalar, 0 to 4 / B."""
+    """|G_t - G_s|_F^2 / B^2, G the Gram matrix z z^T with rows of length 1 (section 3).
+
+    z (B, WIDTH) -> scalar, 0 to 4 / B.
+    """
     return (similarities(student.z) - similarities(teacher.z.detach())).square().mean()

@@ -35,6 +35,9 @@ class Adapter(nn.Module):
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean over clips and units of ((mean - z_t)^2 / variance + log variance) / 2 -> scalar of either sign."""
+    """Mean over clips and units of ((mean(z_s) - z_t)^2 / variance + log variance) / 2.
+
+    z (B, WIDTH) -> scalar of either sign.
+    """
     mean, variance = lesson.adapted
     return ((mean - teacher.z.detach()).square() / variance + variance.log()).mean() / 2
