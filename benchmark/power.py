@@ -6,6 +6,7 @@ The sampling unit is a whole population: methods are compared within each, and t
 import numpy as np
 import pandas as pd
 
+from benchmark.comparison import holm
 from benchmark.records import GEOMETRY
 
 ASKED = 0.8  # the power that a smallest difference is told for
@@ -29,12 +30,20 @@ def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict
             if other != name and (both := (scores[name] - scores[other]).dropna()).size > 1:
                 entry[f"to_{other}"] = paired(both, confidence)
         found.append(entry)
+    for other in dict.fromkeys(["prevalent_only", *against]):
+        correct([own[f"to_{other}"] for own in found if f"to_{other}" in own and own["method"] != "teacher"])
     measures = rows.groupby("method")[[name for name in GEOMETRY if name in rows]].mean()
     for entry in found:
         entry |= {name: float(value) for name, value in measures.loc[entry["method"]].items() if np.isfinite(value)}
     chance = {"chance": float(rows.chance.mean())} if "chance" in rows else {}  # of the mass on true pairs
     power = curves(rows, scores, names, confidence)
     return {"metric": rows.metric.dropna().iloc[0], "methods": found, "power": power} | chance
+
+
+def correct(compared: list[dict]) -> None:
+    """Add p_holm to comparisons that are made at once; a comparison beside them has none."""
+    for entry, p in zip(compared, holm([entry["p"] for entry in compared]) if compared else [], strict=True):
+        entry["p_holm"] = p
 
 
 def mean(values: pd.Series) -> float | None:
@@ -51,8 +60,8 @@ def paired(differences: pd.Series, confidence: float) -> dict:
     reach = t.ppf((1 + confidence) / 2, len(values) - 1) * error
     p = float(ttest_1samp(values, 0).pvalue) if error > 0 else 1.0
     middle = float(values.mean())
-    return {"mean": middle, "low": middle - reach, "high": middle + reach, "p": p, "above": int((values > 0).sum()),
-            "populations": len(values)}  # fmt: skip
+    return {"mean": middle, "low": middle - reach, "high": middle + reach, "p": p, "p_holm": None,
+            "above": int((values > 0).sum()), "populations": len(values)}  # fmt: skip
 
 
 def curves(rows: pd.DataFrame, scores: pd.DataFrame, names: list[str], confidence: float) -> dict:

@@ -45,6 +45,15 @@ def test_a_method_that_does_nothing_is_rarely_told_apart():
     assert np.mean(np.array(p) < 0.05) < 0.1
 
 
+def test_a_difference_is_bold_where_it_is_told_apart_among_all_that_are_compared():
+    results = power.summarise(drawn(gain=0.02), ["kd"], 0.95)
+    gained, nothing = (entry(results, name)["to_prevalent_only"] for name in ("kd", "rand"))
+    assert gained["p_holm"] == pytest.approx(2 * gained["p"]) and nothing["p_holm"] == nothing["p"] > 0.05
+    assert entry(results, "teacher")["to_prevalent_only"]["p_holm"] is None
+    assert studies.compared(gained, 0.95)[0].startswith("**+0.0") and "*" not in studies.compared(nothing, 0.95)[0]
+    assert "*" not in studies.compared(gained | {"p_holm": 0.06, "p": 0.03}, 0.95)[0]
+
+
 def test_power_rises_from_the_level_to_one_and_many_populations_see_more():
     found = power.summarise(drawn(gain=0.02), ["kd"], 0.95)["power"]
     for curve in (found["one"], found["all"]):

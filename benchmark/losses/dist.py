@@ -1,4 +1,4 @@
-"""Distillation from a stronger teacher by correlation (DIST, Huang et al. 2022, arXiv 2205.10536, equations 8 to 10)."""
+"""Distillation from a stronger teacher by correlation (DIST, Huang et al. 2022, arXiv 2205.10536, equation 10)."""
 
 from pydantic import Field
 from torch import Tensor

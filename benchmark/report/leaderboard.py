@@ -127,7 +127,11 @@ def shown_condition(record: dict) -> str:
 
 
 def p_text(p: float) -> str:
-    return f"p {p:.3f}".replace("0.", ".", 1) if p >= 0.0005 else "p < .001"
+    return f"p {p_number(p)}"
+
+
+def p_number(p: float) -> str:
+    return f"{p:.3f}".replace("0.", ".", 1) if p >= 0.0005 else "< .001"
 
 
 def told_apart(record: dict) -> bool:

@@ -26,7 +26,7 @@ def markdown(study: Study, results: dict, levels: dict[str, list[Level]], confid
         "",
         f"Every factor departs from `{study.default}`; all else is as there, unless the table says so. Differences and "
         f"p as above, {confidence:.0%} intervals. p is of each difference alone: of twenty levels that do nothing one "
-        "has p < .05.",
+        "has p < .05; **bold** as above.",
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
@@ -37,7 +37,7 @@ def markdown(study: Study, results: dict, levels: dict[str, list[Level]], confid
             score = "no score" if entry["score"] is None else f"{entry['score']:.3f}"
             cells = [f"{name} (`{study.factors[name].option}`)", said(level), f"`{level.method}`", score]
             for other in ("prevalent_only", study.default):
-                cells += compared(entry[f"to_{other}"])[:2] if f"to_{other}" in entry else ["", ""]
+                cells += compared(entry[f"to_{other}"], confidence)[:2] if f"to_{other}" in entry else ["", ""]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 

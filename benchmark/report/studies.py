@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.params import Study
 from benchmark.power import ASKED, quantile
 from benchmark.records import GEOMETRY
-from benchmark.report.leaderboard import shown_condition
+from benchmark.report.leaderboard import p_number, shown_condition
 from benchmark.report.style import COLOURS, save
 
 
@@ -40,7 +40,10 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
         "rendered, extracted, trained and scored by itself.",
         f"Mean of the headline score over populations; paired differences with {confidence:.0%} t intervals, p of the "
         "paired t test, and in how",
-        "many populations the difference was above 0. The populations are the sampling unit.",
+        "many populations the difference was above 0. The populations are the sampling unit. **Bold**: told from 0 "
+        "after Holm's correction over",
+        "the methods of a column but the teacher.",
+        *tuned(study),
         "",
         f"| {' | '.join(head)} |",
         f"|{'---|' * len(head)}",
@@ -48,7 +51,7 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     for entry in results["methods"]:
         cells = [entry["method"], "no score" if entry["score"] is None else f"{entry['score']:.3f}"]
         for name in others:
-            cells += compared(entry[f"to_{name}"]) if f"to_{name}" in entry else ["", "", ""]
+            cells += compared(entry[f"to_{name}"], confidence) if f"to_{name}" in entry else ["", "", ""]
         if chance is not None:
             cells += [f"{entry[measure]:.3f}" if measure in entry else "" for measure in GEOMETRY]
         lines.append(f"| {' | '.join(cells)} |")
@@ -62,10 +65,19 @@ def markdown(name: str, study: Study, results: dict, confidence: float) -> str:
     ])  # fmt: skip
 
 
-def compared(found: dict) -> list[str]:
+def tuned(study: Study) -> list[str]:
+    """What a study says of its own tuning."""
+    if not study.tuning:
+        return []
+    tried = ", ".join(f"{factor:g}" for factor in study.tuning.weights)
+    return [f"Every method chose among these factors on the weights of its terms, by the validation subjects: {tried}."]
+
+
+def compared(found: dict, confidence: float) -> list[str]:
+    """Difference, p and how often above; **bold** where p stays small enough after correction."""
     text = f"{found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
-    p = f"{found['p']:.3f}" if found["p"] >= 0.0005 else "< .001"
-    return [text, p, f"{found['above']} of {found['populations']}"]
+    told = found["p_holm"] is not None and found["p_holm"] <= 1 - confidence
+    return [f"**{text}**" if told else text, p_number(found["p"]), f"{found['above']} of {found['populations']}"]
 
 
 def figure(name: str, study: Study, results: dict, path: Path) -> None:
