@@ -1,6 +1,6 @@
 # make repro: the whole benchmark · make test: the tests · make ui: MLflow in the browser · make data: what is there
 # make validate: what is known beforehand, found again
-# make power, make controls, make ablation, make baselines, make formulations: studies over fresh populations
+# make power, confirmation, controls, ablation, baselines, formulations: studies over fresh populations
 # make cells: students trained side by side, where there are more cores or machines than one
 # make bench: speed · make soak: what kills, fills and breaks it, for half an hour · make audit: known vulnerabilities
 SHELL := /bin/bash
@@ -14,7 +14,7 @@ export DVC_SITE_CACHE_DIR := $(CURDIR)/.venv/dvc
 # seven processes for language models
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: setup repro test cells soak ui data validate bench power controls ablation baselines formulations lock audit
+.PHONY: setup repro test cells soak ui data validate bench power confirmation controls ablation baselines formulations lock audit
 
 setup: .venv/dvc
 
@@ -57,7 +57,7 @@ validate: setup
 bench: setup
 	python -m benchmark bench
 
-power controls ablation baselines formulations: setup # studies of params.yaml, over populations of their own
+power confirmation controls ablation baselines formulations: setup # studies of params.yaml, over populations of their own
 	python -m pipelines.study $@
 
 lock: setup # after editing pyproject.toml; torch itself decides about CUDA
