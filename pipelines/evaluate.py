@@ -109,7 +109,8 @@ def unscored(card: dict) -> dict:
         return {"status": "not run", "reason": card["impossible"], "conditions": {}, "replicas": []}
     reasons = "; ".join(f"seed {entry['seed']}: {entry['reason']}" for entry in card["left_out"])
     replicas = [entry | {"scores": {}} for entry in card["replicas"]]
-    return {"status": "diverged", "reason": f"no seed is left ({reasons})", "conditions": {}, "replicas": replicas}
+    status = "diverged" if any("diverged" in entry for entry in card["replicas"]) else "no score"
+    return {"status": status, "reason": f"no seed is left ({reasons})", "conditions": {}, "replicas": replicas}
 
 
 def summarise(task: str, names: list[str]) -> None:

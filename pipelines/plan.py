@@ -85,13 +85,18 @@ def report(params: Params) -> None:
     cells = [
         (task, name, (params.methods | params.tasks[task].methods)[name].terms) for task in tasks for name in names
     ]
-    print(f"{len(tasks)} tasks x {len(names)} methods = {len(cells)} cells to train at most")
+    print(f"{len(tasks)} tasks x {len(names)} methods = {len(cells)} cells to train at most", flush=True)
     if tried > 1:
         tuned = sum(bool(terms) for _, _, terms in cells)
         print(f"tuning: {tried} weights each in {tuned} of them, {len(cells) + (tried - 1) * tuned} trainings in all")
     for task, name, terms in cells:
         if reason := objectives.unfit(terms, params.tasks[task]):
             print(f"{task}: {name} will not be run: {reason}")
+    others = params.training.batch - 1
+    for name, terms in {name: terms for _, name, terms in cells}.items():
+        for term, options in objectives.options(terms, f"params.yaml: methods.{name}.terms").items():
+            if getattr(options, "k", 0) > others:
+                print(f"{name}: {term}.k is {options.k}: the other {others} clips of a batch are all its anchors")
 
 
 def dataset(name: str, params: Params) -> dict:

@@ -1,5 +1,9 @@
 """What went wrong with distillation terms in released code, and cannot here. Each test states what it would notice."""
 
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
 import pytest
 import torch
 from conftest import first_fold, small_cell, small_task
@@ -7,6 +11,7 @@ from conftest import first_fold, small_cell, small_task
 from benchmark import objectives, ot, plugins, student, targets, teacher, tnet
 from benchmark.models import Lesson, Output
 from benchmark.params import Method
+from benchmark.validation import terms
 
 
 def embeddings(batch: int = 32, width: int = 32) -> list[torch.Tensor]:
@@ -17,17 +22,31 @@ def embeddings(batch: int = 32, width: int = 32) -> list[torch.Tensor]:
     return [teacher, student]
 
 
-def test_no_option_of_the_structural_term_is_ignored():
+def others(field) -> list:
+    """Values that an option may have beside its default."""
+    if isinstance(field.default, str):
+        return [value for value in get_args(field.annotation) if value != field.default]
+    if isinstance(field.default, bool):
+        return [not field.default]
+    return [2 if field.default == 1 else 1] if isinstance(field.default, int) else [2 * field.default or 0.5]
+
+
+@pytest.mark.parametrize(
+    "name, option, other",
+    [
+        (name, option, other)
+        for name in plugins.names("losses")
+        for option, field in plugins.load("losses", name).Options.model_fields.items()
+        for other in others(field)
+        if option != "weight"
+    ],
+)
+def test_no_option_of_a_term_is_ignored(name, option, other):
     """The number of layers was an argument that nothing read."""
-    module, (z, guess) = plugins.load("losses", "kdot"), embeddings()
-    others = {"k": 5, "epsilon": 0.1, "anchors": "similar", "shift": "released", "coupling": "identity"}
-    others |= {"debias": False, "iterations": 1, "centre": True}
-    assert {*others, "weight"} == set(module.Options.model_fields)
-
-    def value(**options) -> float:
-        return float(module.loss(said(guess), said(z), module.Options(**options), LESSON))
-
-    assert all(value(**{name: other}) != value() for name, other in others.items())
+    student, teacher = (terms.outputs(seed, "ordinal", 40) for seed in (1, 0))
+    target = terms.targets("ordinal", 40)
+    usual, asked = (terms.Term(name, "ordinal", **own)(student, teacher, target) for own in ({}, {option: other}))
+    assert usual.item() != asked.item()
 
 
 LESSON = Lesson("ordinal", torch.zeros(32, dtype=torch.long), 1)
@@ -59,6 +78,22 @@ def test_every_term_moves_the_student(term, kind):
     objectives.build(method, cell.task)[0](pupil, alone)[term].backward()
     reached = [own.grad for name, own in pupil.student.named_parameters() if "encoders." in name]
     assert sum(float(gradient.norm()) for gradient in reached if gradient is not None) > 1e-6
+
+
+def test_what_is_logged_of_a_term_is_its_value_without_weight():
+    """The loss was halved before it was logged; at other places it was logged with its weight."""
+    cell = first_fold(small_cell("ordinal", seeds=(0,)))
+    cell = replace(cell, training=cell.training.model_copy(update={"epochs": 1, "steps": 1}))
+    method, rows = Method(task_weight=0.3, terms={"kd": {"weight": 7.0}}), cell.orders()[:, 0]
+    given = teacher.everything(cell, teacher.networks(cell))
+    found = student.fit(cell, method, given, None).raw
+    batch = cell.batch(rows, ("vision",))
+    output = student.networks(cell, method, None)[0](first(batch["x"]), first(batch["visible"]))
+    told = Output(**{name: own[0] for name, own in targets.batch(cell, method, given, rows, batch["target"]).items()})
+    kd = plugins.load("losses", "kd")
+    expected = kd.loss(output, told, kd.Options(), LESSON), objectives.task_loss(output, batch["target"][0], "ordinal")
+    assert found["kd"].shape == (1, 1) and expected[0] > 0
+    np.testing.assert_allclose([found["kd"].item(), found["task"].item()], torch.stack(expected).detach(), rtol=1e-5)
 
 
 def first(values):

@@ -81,7 +81,7 @@ def degenerate(output: Output, way: str) -> Output:
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-@pytest.mark.parametrize("batch", [2, 3, 12])
+@pytest.mark.parametrize("batch", [1, 2, 3, 12])
 def test_degenerate_batches_are_defined(name, kind, batch):
     term = Term(name, kind, torch.float32)
     target = targets(kind, batch)

@@ -100,6 +100,14 @@ def test_a_mistake_is_told_before_anything_is_computed(planned, raw, path, value
     assert told in str(error.value), str(error.value)
 
 
+def test_more_anchors_than_a_batch_has_are_told(planned, raw, capsys):
+    planned(raw)
+    assert "anchors" not in capsys.readouterr().out
+    raw["training"]["batch"] = 16
+    planned(raw)
+    assert "kdot: kdot.k is 30: the other 15 clips of a batch are all its anchors" in capsys.readouterr().out
+
+
 def test_what_tuning_costs_is_told_before_it_starts(planned, raw, capsys):
     raw["suite"] |= {"tasks": ["biovid_level"], "methods": ["prevalent_only", "kd", "pknot"]}
     planned(raw)

@@ -222,6 +222,15 @@ def test_a_model_without_any_seed_left_is_shown_with_its_reason(project):
     assert "pknot" not in json.loads((stage.RESULTS / "metrics" / "made_up.json").read_text())["made_up"]["synthetic"]
 
 
+def test_a_model_that_could_not_be_judged_has_not_diverged(project):
+    state, card = checkpoints.load(TASK / "kd")
+    for entry in card["replicas"]:
+        entry |= {"epoch": 0, "validation": None}
+    checkpoints.save(TASK / "kd", state, card)
+    found = evaluated()["kd"]
+    assert found["status"] == "no score" and "seed 0: fold 0 has no validation score" in found["reason"]
+
+
 @pytest.mark.parametrize("lost", ["prevalent_only", "teacher"])
 def test_without_a_baseline_or_a_teacher_the_others_are_scored_all_the_same(project, lost):
     lose(lost, *range(6))

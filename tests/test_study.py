@@ -39,6 +39,19 @@ def test_a_study_may_tune_where_other_runs_do_not(shipped):
     assert shipped.tuning.weights == [1.0]
 
 
+def test_what_a_study_costs_is_told_before_it_starts(tmp_path, monkeypatch, capsys):
+    def stop(folder):
+        raise StopIteration
+
+    monkeypatch.chdir(SHIPPED.parent)
+    monkeypatch.setattr(study, "FOLDER", tmp_path)
+    monkeypatch.setattr(study, "repro", stop)
+    with pytest.raises(StopIteration):
+        study.main("confirmation")
+    assert "1 tasks x 3 methods = 3 cells" in (said := capsys.readouterr().out)
+    assert "10 populations" in said and "tuning: 3 weights each in 2 of them, 7 trainings in all" in said
+
+
 def test_the_copy_of_the_project_is_one_that_dvc_can_run(shipped, tmp_path, monkeypatch):
     monkeypatch.chdir(SHIPPED.parent)
     project.copy(Path(), tmp_path / "own", study.alone(shipped, shipped.studies["power"], 1007))

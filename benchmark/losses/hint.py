@@ -27,5 +27,8 @@ class Adapter(nn.Module):
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """Mean of |r(z_s) - z_t|^2 over clips and units (equation 3 less its factor 1/2) -> scalar, at least 0."""
+    """Mean of |r(z_s) - z_t|^2 over clips and units, equation 3 less its factor 1/2.
+
+    z (B, WIDTH) -> scalar, at least 0.
+    """
     return (lesson.adapted - teacher.z.detach()).square().mean()

@@ -17,8 +17,13 @@ class Options(Section):
     weight: float = Field(1.0, ge=0, description="none is published; wkd_logits does so with classes")
     k: int = Field(30, ge=1, description="anchors a clip, the least similar ones; at most the batch less one")
     temperature: float = Field(0.1, gt=0, description="of the softmax that makes masses of similarities")
-    epsilon: float = Field(0.1, ge=0.03, description="entropic regulariser; less underflows in float32")
+    epsilon: float = Field(0.1, ge=0.05, description="entropic regulariser; less underflows in float32")
     iterations: int = Field(50, ge=1, description="Sinkhorn steps")
+
+
+def shares(similarities: Tensor) -> Tensor:
+    """Softmax (B, k) that leaves a millionth to every anchor, so that transport has a number for the sharpest too."""
+    return (similarities.softmax(-1) + 1e-6) / (1 + 1e-6 * similarities.shape[-1])
 
 
 def transport(rows: Tensor, columns: Tensor, kernel: Tensor, options: Options) -> Tensor:
@@ -42,6 +47,6 @@ def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> 
     truth, guess = ot.cosine_structure(teacher.z.detach()), ot.cosine_structure(student.z)
     chosen = ot.choose_anchors(truth, options.k, "dissimilar")
     kernel = ((truth[chosen[..., :, None], chosen[..., None, :]] - 1) / options.epsilon).exp()
-    rows, columns = ((s.gather(-1, chosen) / options.temperature).softmax(-1) for s in (guess, truth))
+    rows, columns = (shares(s.gather(-1, chosen) / options.temperature) for s in (guess, truth))
     pairs = (rows, columns, 1), (rows, rows, -0.5), (columns, columns, -0.5)
     return sum(sign * transport(a, b, kernel, options).mean() for a, b, sign in pairs)

@@ -38,5 +38,5 @@ def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> 
     z (B, WIDTH) -> scalar, 0 to 3 / 2.
     """
     apart = (angles(student.z, options.ends) - angles(teacher.z.detach(), options.ends)).abs()
-    near, ends = apart.clamp_max(1), apart.shape[-1]
-    return (near * (apart - near / 2)).mean() * ends / max(ends - 1, 1)
+    near, (clips, ends) = apart.clamp_max(1), apart.shape[-3:-1]
+    return (near * (apart - near / 2)).sum() / max(clips * ends * (ends - 1), 1)

@@ -26,7 +26,7 @@ def distances(z: Tensor) -> Tensor:
     squares, size = 2 * half_squared_distances(z, z), z.shape[-2]
     apart = (squares > 1e-10) & ~torch.eye(size, dtype=torch.bool, device=z.device)
     found = torch.where(apart, torch.where(apart, squares, 1.0).sqrt(), 0.0)
-    return found / (found.sum() / (size * (size - 1))).clamp_min(1e-6)
+    return found / (found.sum() / max(size * (size - 1), 1)).clamp_min(1e-6)
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:

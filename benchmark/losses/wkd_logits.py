@@ -44,7 +44,10 @@ def plan(rows: Tensor, columns: Tensor, costs: Tensor, epsilon: float, iteration
 
 
 def loss(student: Output, teacher: Output, options: Options, lesson: Lesson) -> Tensor:
-    """-p_t(y) log p_s(y) + transport <P, costs> between the other classes, mean over clips -> scalar, at least 0."""
+    """-p_t(y) log p_s(y) + transport <P, costs> between the other classes, mean over clips.
+
+    Logits (B, classes), z (B, WIDTH) -> scalar, at least 0.
+    """
     guess, truth, own = student.prediction, teacher.prediction.detach(), lesson.target[:, None]
     others = torch.arange(guess.shape[-1] - 1, device=guess.device)
     others = others + (others >= own)

@@ -20,7 +20,13 @@ BLIND = {
     "teacher_permuted": "whose teacher's outputs were shuffled among the clips",
     "teacher_untrained": "whose teacher was never trained",
 }
-CONDUCT = {"ok": "scored", "not run": "not run", "diverged": "diverged in every seed", "unreadable": "unreadable"}
+CONDUCT = {
+    "ok": "scored",
+    "not run": "not run",
+    "diverged": "diverged in every seed",
+    "no score": "without a validation score in every seed",
+    "unreadable": "unreadable",
+}
 
 
 def overview(tasks: dict[str, list[dict]]) -> list[str]:

@@ -209,12 +209,14 @@ def geometry(records: list[dict]) -> Table:
 
 
 def terms(record: dict) -> str:
-    """A method's loss terms: weight, and the unweighted value in the first and last epoch, mean over replicas."""
-    told = []
+    """A method's loss terms: weight, from the smallest to the largest that a fold chose, and the unweighted value in
+    the first and last epoch, mean over replicas."""
+    told, factors = [], [entry["factor"] for entry in record["tuning"]["chosen"]] or [1.0]
     for name, options in record["options"]["terms"].items():
         first, last = (record["raw"][name][end] for end in ("first", "last"))
         values = "not finite" if first is None or last is None else f"{first:.3g} to {last:.3g}"
-        told.append(f"{name} {options['weight']:g} x {values}")
+        weights = dict.fromkeys(f"{options['weight'] * factor:g}" for factor in (min(factors), max(factors)))
+        told.append(f"{name} {' to '.join(weights)} x {values}")
     return ", ".join(told)
 
 
