@@ -3,6 +3,7 @@
 What ot.balance, ot.average and ot.potentials say, reading memory once a step, and rows that are at hand while they are.
 numba brings its own compiler, so none has to be installed; the first call after an installation takes some seconds,
 later processes load what was compiled.
+Functions are inlined: those compiled apart would be called by the process that compiles, and round otherwise.
 """
 
 import math
@@ -31,7 +32,7 @@ def from_bits(context, bits):
     return float32(int32), generate
 
 
-@njit(inline="always", fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def exponential(x):
     """e^x of a float32, written so that the compiler takes eight at a time."""
     power = max(x, LOWEST) * LOG2E
@@ -41,7 +42,7 @@ def exponential(x):
     return fraction * from_bits(int32((int32(whole) + int32(127)) << int32(23)))
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def rebuild(kernel, cost, f, g, level, totals):
     """Rows of the kernel from the potentials; their sums are written to totals."""
     inverse = SINGLE(1) / level
@@ -54,7 +55,7 @@ def rebuild(kernel, cost, f, g, level, totals):
         totals[i] = total
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def products(kernel, v, totals):
     """Rows of the kernel times the factors of the columns."""
     for i in range(len(kernel)):
@@ -64,7 +65,7 @@ def products(kernel, v, totals):
         totals[i] = total
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def add_rows(sums, kernel, u):
     """Add rows of the kernel, times their factors, to the sums of the columns: four at a time, in their order."""
     whole = len(u) - len(u) % 4
@@ -77,14 +78,14 @@ def add_rows(sums, kernel, u):
             sums[j] += u[i] * kernel[i, j]
 
 
-@njit(inline="always", fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def relaxed(new, old):
     """A factor moved on beyond its update, as ot.relaxed."""
     root = np.sqrt(min(max(new / old, SINGLE(0.25)), SINGLE(4)))
     return new * root * np.sqrt(root)
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def renew(factor, totals, mass, between):
     """Factors of rows or columns from their sums, moved on beyond that between the first step and the last."""
     for i in range(len(factor)):
@@ -92,7 +93,7 @@ def renew(factor, totals, mass, between):
         factor[i] = relaxed(new, factor[i]) if between else new
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def foresee(potential, before, share):
     """Move a potential on as it moved before, as ot.potentials does."""
     for i in range(len(potential)):
@@ -101,7 +102,7 @@ def foresee(potential, before, share):
         potential[i] += share * change
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def balance(cost, kernel, levels, steps, shares, f, g, u, v):
     """Sinkhorn between two clouds: potentials f, g and factors u, v of the last kernel, all in place. Each step reads
     the kernel once: some rows give their factors, and add to the sums of the columns while they are at hand."""
@@ -128,7 +129,7 @@ def balance(cost, kernel, levels, steps, shares, f, g, u, v):
         g += level * np.log(v)
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def average(cost, kernel, levels, steps, f, u):
     """Sinkhorn of a cloud with itself, whose potentials are one: the averaged update settles in a few steps."""
     n = len(cost)
@@ -146,7 +147,7 @@ def average(cost, kernel, levels, steps, f, u):
         f += level * np.log(u)
 
 
-@njit(fastmath=EXACT)
+@njit(forceinline=True, fastmath=EXACT)
 def solve(cost, symmetric, levels, steps, shares, plan):
     """Transport cost of one problem between uniform masses; the plan is written."""
     n, m = cost.shape

@@ -131,6 +131,39 @@ def test_threads_change_no_bit_of_the_weights(once):
         torch.set_num_threads(before)
 
 
+COMPILED = """if True:
+    import sys; sys.path[:0] = [".", "tests"]
+    import hashlib
+    import torch
+    from numba.core.event import Listener, register
+    from test_native import clouds, ot, said
+    from test_speech import TIME, extract, tone
+
+    class Compilations(Listener):
+        seen = False
+        on_start = lambda self, event: setattr(self, "seen", True)
+        on_end = lambda self, event: None
+
+    found = Compilations()
+    register("numba:compile", found)
+    torch.set_num_threads(1)
+    chosen = ot.choose_anchors(ot.cosine_structure(clouds(96, 30, 1.0)[0]), 30, "dissimilar")
+    told = [chosen]
+    for seed in range(8):
+        told += said(ot.between_points, *clouds(128, 30, 0.3, seed), epsilon=0.01)
+    heard = [part.tobytes() for part in extract(tone(150))[:2]]
+    print(found.seen, hashlib.md5(b"".join([part.numpy().tobytes() for part in told] + heard)).hexdigest())
+"""
+
+
+def test_what_is_compiled_says_the_same_bits_as_what_is_loaded(tmp_path):
+    """Functions that were compiled apart were called in the process that compiled them, and rounded otherwise."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    words = {"args": [sys.executable, "-c", COMPILED], "env": environment, "cwd": ROOT, "text": True, "check": True}
+    (first, made), (second, loaded) = (subprocess.run(**words, capture_output=True).stdout.split() for _ in range(2))
+    assert (first, second) == ("True", "False") and made == loaded
+
+
 @pytest.mark.parametrize("seeds", [(1, 0), (5, 0, 1), (0, 1, 2, 3, 4)])
 def test_other_seeds_change_no_bit_of_a_replica(once, seeds):
     same(trained(epochs=3, seeds=seeds), once)
