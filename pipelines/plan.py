@@ -85,7 +85,7 @@ def report(params: Params) -> None:
     cells = [
         (task, name, (params.methods | params.tasks[task].methods)[name].terms) for task in tasks for name in names
     ]
-    print(f"{len(tasks)} tasks x {len(names)} methods = {len(cells)} cells to train at most", flush=True)
+    print(f"{len(tasks)} tasks x {len(names)} methods = {len(cells)} cells to train at most")
     if tried > 1:
         tuned = sum(bool(terms) for _, _, terms in cells)
         print(f"tuning: {tried} weights each in {tuned} of them, {len(cells) + (tried - 1) * tuned} trainings in all")

@@ -23,8 +23,8 @@ def main(name: str) -> None:
         raise BadParams(f"params.yaml: studies: there is no {name!r}{nearest(name, params.studies)}")
     study, found = params.studies[name], []
     levels = levels_of(name, params)
-    print(f"{name}: {study.populations} populations, {len(study.compared)} methods on {study.task}; of each:")
     plan.report(alone(params, study, study.first))
+    print(f"{name}: all of that in each of {study.populations} populations", flush=True)
     for seed in progress(range(study.first, study.first + study.populations), study.populations, name):
         folder = FOLDER / f"{study.task}_{seed}"
         project.copy(Path(), folder, alone(params, study, seed))

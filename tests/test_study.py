@@ -49,7 +49,7 @@ def test_what_a_study_costs_is_told_before_it_starts(tmp_path, monkeypatch, caps
     with pytest.raises(StopIteration):
         study.main("confirmation")
     assert "1 tasks x 3 methods = 3 cells" in (said := capsys.readouterr().out)
-    assert "10 populations" in said and "tuning: 3 weights each in 2 of them, 7 trainings in all" in said
+    assert "confirmation: all of that in each of 10 populations" in said and "tuning: 3 weights each in 2 of them, 7 trainings in all" in said
 
 
 def test_the_copy_of_the_project_is_one_that_dvc_can_run(shipped, tmp_path, monkeypatch):
