@@ -156,6 +156,12 @@ def holm(p: list[float]) -> list[float]:
     return multipletests(p, method="holm")[1].tolist()
 
 
+def correct(family: list[dict]) -> None:
+    """Write p_holm beside the p of comparisons that are made at once."""
+    for own, p in zip(family, holm([own["p"] for own in family]), strict=True):
+        own["p_holm"] = p
+
+
 def signed_rank(differences: Sequence[float], rope: float) -> dict[str, float] | None:
     """Bayesian signed-rank test: how probable it is that a method is "worse", "equivalent" or "better" than another.
 
@@ -260,7 +266,5 @@ def combined(found: dict[str, dict[str, Outcome]], datasets: dict[str, str]) -> 
             weights = [max(outcome.subjects for outcome in group) ** 0.5 for group in groups.values()]
             row["z"], row["p"] = stouffer(means, weights)
         rows.append(row)
-    family = [row for row in rows if row["p"] is not None]
-    for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
-        row["p_holm"] = p
+    correct([row for row in rows if row["p"] is not None])
     return rows

@@ -6,7 +6,7 @@ The sampling unit is a whole population: methods are compared within each, and t
 import numpy as np
 import pandas as pd
 
-from benchmark.comparison import holm
+from benchmark.comparison import correct
 from benchmark.records import GEOMETRY
 
 ASKED = 0.8  # the power that a smallest difference is told for
@@ -38,12 +38,6 @@ def summarise(rows: pd.DataFrame, against: list[str], confidence: float) -> dict
     chance = {"chance": float(rows.chance.mean())} if "chance" in rows else {}  # of the mass on true pairs
     power = curves(rows, scores, names, confidence)
     return {"metric": rows.metric.dropna().iloc[0], "methods": found, "power": power} | chance
-
-
-def correct(compared: list[dict]) -> None:
-    """Add p_holm to comparisons that are made at once; a comparison beside them has none."""
-    for entry, p in zip(compared, holm([entry["p"] for entry in compared]) if compared else [], strict=True):
-        entry["p_holm"] = p
 
 
 def mean(values: pd.Series) -> float | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark import stats
-from benchmark.comparison import holm
+from benchmark.comparison import correct
 from benchmark.files import read_text
 from benchmark.params import Evaluation, Missing, Task
 
@@ -74,9 +74,7 @@ def compared(record: dict) -> bool:
 
 def adjust(found: list[dict]) -> None:
     """Write p_holm into the records of one task: p values adjusted for all the models compared there."""
-    family = [record["difference"] for record in found if compared(record) and record["difference"]["p"] is not None]
-    for difference, p in zip(family, holm([own["p"] for own in family]), strict=True):
-        difference["p_holm"] = p
+    correct([record["difference"] for record in found if compared(record) and record["difference"]["p"] is not None])
 
 
 def load(folder: Path, tasks: list[str], methods: list[str]) -> dict[tuple[str, str], dict]:
